@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A channel: its life, its ends, and what can be seen of it.
+ */
+#include <linux/err.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include <linux/chan.h>
+
+#include "channel.h"
+#include "scope.h"
+#include "trace.h"
+#include "usercopy.h"
+#include "user.h"
+
+/* How many parked tasks are woken in one hold of the lock. */
+#define RELEASE_BATCH	64
+/* How many parked tasks of one side debugfs shows. */
+#define SHOW_PARKED	64
+
+static LIST_HEAD(all_channels);
+static DEFINE_MUTEX(all_channels_lock);
+static atomic64_t last_id;
+
+/**
+ * channel_limits - check what somebody asks of a new channel
+ * @capacity: messages to buffer
+ * @max_msg: longest message in bytes; 0 is replaced by the default
+ *
+ * Return: 0 or -EINVAL.
+ */
+int channel_limits(u32 capacity, u32 *max_msg)
+{
+	if (capacity > CHAN_MAX_CAPACITY || *max_msg > CHAN_MAX_MSG)
+		return -EINVAL;
+	if (!*max_msg)
+		*max_msg = CHAN_DEFAULT_MAX_MSG;
+	return 0;
+}
+
+/**
+ * channel_create - make a channel
+ * @scope: that owns it; %NULL for a named one
+ * @user: whom it is charged to, taken over on success; %NULL for a named one
+ * @capacity: messages to buffer
+ * @max_msg: longest message in bytes
+ *
+ * An anonymous channel hangs up, a named one does not unless told to.
+ *
+ * Return: the channel, with one reference and no ends, or %NULL.
+ */
+struct channel *channel_create(struct chan_scope *scope, struct chan_user *user,
+			       u32 capacity, u32 max_msg)
+{
+	struct channel *ch = kzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
+
+	if (!ch)
+		return NULL;
+	spin_lock_init(&ch->lock);
+	match_init(&ch->match, capacity);
+	ch->max_msg = max_msg;
+	ch->id = atomic64_inc_return(&last_id);
+	ch->named = !scope;
+	ch->hangup = !ch->named;
+	init_waitqueue_head(&ch->recv_pollers);
+	init_waitqueue_head(&ch->send_pollers);
+	kref_init(&ch->ref);
+	ch->scope = scope;
+	ch->user = user;
+	if (scope)
+		scope_add_channel(scope);
+
+	mutex_lock(&all_channels_lock);
+	list_add_tail(&ch->all, &all_channels);
+	mutex_unlock(&all_channels_lock);
+	return ch;
+}
+
+void channel_get(struct channel *ch)
+{
+	kref_get(&ch->ref);
+}
+
+static void channel_release(struct kref *ref)
+{
+	struct channel *ch = container_of(ref, struct channel, ref);
+
+	list_del(&ch->all);
+	mutex_unlock(&all_channels_lock);
+	msg_free_list(&ch->match.line);
+	if (ch->user)
+		chan_user_uncharge_channel(ch->user);
+	if (ch->scope)
+		scope_drop_channel(ch->scope);
+	kfree(ch);
+}
+
+void channel_put(struct channel *ch)
+{
+	kref_put_mutex(&ch->ref, channel_release, &all_channels_lock);
+}
+
+/* Let every parked task go, a batch at a time; the lock is dropped between. */
+static void release_parked(struct channel *ch)
+{
+	bool more;
+
+	do {
+		channel_lock(ch);
+		more = match_release(&ch->match, RELEASE_BATCH);
+		channel_unlock(ch);
+		cond_resched();
+	} while (more);
+}
+
+static void notify_end(struct channel *ch)
+{
+	wake_up_poll(&ch->recv_pollers,
+		     EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR);
+	wake_up_poll(&ch->send_pollers,
+		     EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR);
+}
+
+/* What is buffered is of no use to anybody in these states. */
+static void drop_useless(struct match *m, struct list_head *dropped)
+{
+	if (m->state == CHAN_STATE_BROKEN || m->state == CHAN_STATE_CANCELED)
+		match_drop_line(m, dropped);
+}
+
+/* After match_end() has returned true, without the lock. */
+static void finish_end(struct channel *ch, u32 state, u32 cause)
+{
+	trace_chan_close(ch, state, cause);
+	release_parked(ch);
+	notify_end(ch);
+}
+
+/**
+ * channel_end - end a channel, unless it has ended before
+ * @ch: the channel
+ * @state: what it comes to
+ * @cause: positive errno for receivers, or 0 for the end of file
+ */
+void channel_end(struct channel *ch, u32 state, u32 cause)
+{
+	LIST_HEAD(dropped);
+	bool ended;
+
+	channel_lock(ch);
+	ended = match_end(&ch->match, state, cause);
+	if (ended)
+		drop_useless(&ch->match, &dropped);
+	channel_unlock(ch);
+	if (!ended)
+		return;
+	finish_end(ch, state, cause);
+	msg_free_list(&dropped);
+}
+
+/**
+ * channel_attach - a file is opened on a channel
+ * @ch: the channel; the file holds a reference
+ * @mode: of the file
+ */
+void channel_attach(struct channel *ch, fmode_t mode)
+{
+	channel_lock(ch);
+	if (mode & FMODE_WRITE)
+		ch->send_ends++;
+	if (mode & FMODE_READ)
+		ch->recv_ends++;
+	channel_unlock(ch);
+}
+
+/* The last of one kind of end has gone: what does the channel come to? */
+static u32 hangup_state(const struct channel *ch, fmode_t mode)
+{
+	if (!ch->hangup)
+		return CHAN_STATE_OPEN;
+	if ((mode & FMODE_READ) && !ch->recv_ends)
+		return CHAN_STATE_BROKEN;
+	if ((mode & FMODE_WRITE) && !ch->send_ends)
+		return CHAN_STATE_CLOSED;
+	return CHAN_STATE_OPEN;
+}
+
+/* An ended channel that nobody has open is new for the next who opens it. */
+static void reset_unused(struct channel *ch, struct list_head *dropped)
+{
+	if (ch->send_ends || ch->recv_ends || !ch->match.state || !ch->named ||
+	    ch->match.state == CHAN_STATE_REMOVED)
+		return;
+	match_drop_line(&ch->match, dropped);
+	match_init(&ch->match, ch->match.capacity);
+	ch->id = atomic64_inc_return(&last_id);
+}
+
+/**
+ * channel_detach - a file on a channel is gone
+ * @ch: the channel
+ * @mode: of the file
+ */
+void channel_detach(struct channel *ch, fmode_t mode)
+{
+	LIST_HEAD(dropped);
+	bool ended = false;
+	u32 state;
+
+	channel_lock(ch);
+	if (mode & FMODE_WRITE)
+		ch->send_ends--;
+	if (mode & FMODE_READ)
+		ch->recv_ends--;
+	state = hangup_state(ch, mode);
+	if (state)
+		ended = match_end(&ch->match, state, 0);
+	if (state == CHAN_STATE_BROKEN)
+		match_drop_line(&ch->match, &dropped);
+	reset_unused(ch, &dropped);
+	channel_unlock(ch);
+
+	if (ended)
+		finish_end(ch, state, 0);
+	msg_free_list(&dropped);
+}
+
+static __poll_t end_mask(u32 state)
+{
+	switch (state) {
+	case CHAN_STATE_OPEN:
+		return 0;
+	case CHAN_STATE_CLOSED:
+		return EPOLLHUP;
+	default:
+		return EPOLLHUP | EPOLLERR;
+	}
+}
+
+/**
+ * channel_poll - what would not wait
+ * @ch: the channel
+ * @file: a file on it
+ * @wait: for poll_wait()
+ *
+ * Return: the poll events that hold.
+ */
+__poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait)
+{
+	__poll_t mask;
+
+	if (file->f_mode & FMODE_READ)
+		poll_wait(file, &ch->recv_pollers, wait);
+	if (file->f_mode & FMODE_WRITE)
+		poll_wait(file, &ch->send_pollers, wait);
+
+	channel_lock(ch);
+	mask = end_mask(ch->match.state);
+	if ((file->f_mode & FMODE_READ) && match_readable(&ch->match))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if ((file->f_mode & FMODE_WRITE) && match_writable(&ch->match))
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	channel_unlock(ch);
+	return mask;
+}
+
+/**
+ * channel_configure - change the limits of a channel that is not in use
+ * @ch: the channel
+ * @capacity: messages to buffer, or %NULL to leave that
+ * @max_msg: longest message in bytes, or %NULL to leave that
+ *
+ * Return: 0, or -EBUSY if a file is open on it or a message in it.
+ */
+int channel_configure(struct channel *ch, const u32 *capacity,
+		      const u32 *max_msg)
+{
+	int err = -EBUSY;
+
+	channel_lock(ch);
+	if (!ch->send_ends && !ch->recv_ends && !ch->match.nr_msgs) {
+		if (capacity)
+			ch->match.capacity = *capacity;
+		if (max_msg)
+			ch->max_msg = *max_msg;
+		err = 0;
+	}
+	channel_unlock(ch);
+	return err;
+}
+
+/**
+ * channel_set_hangup - choose whether a channel ends with the ends of one side
+ * @ch: the channel
+ * @hangup: whether it does; looked at whenever a file on it goes
+ */
+void channel_set_hangup(struct channel *ch, bool hangup)
+{
+	channel_lock(ch);
+	ch->hangup = hangup;
+	channel_unlock(ch);
+}
+
+/* Everything but who asks; under the lock. */
+static void fill_info(const struct channel *ch, struct chan_info *info)
+{
+	*info = (struct chan_info) {
+		.id = ch->id,
+		.state = ch->match.state,
+		.cause = ch->match.cause,
+		.capacity = ch->match.capacity,
+		.max_msg = ch->max_msg,
+		.buffered = ch->match.nr_msgs,
+		.parked_senders = ch->match.nr_senders,
+		.parked_receivers = ch->match.nr_receivers,
+		.send_ends = ch->send_ends,
+		.recv_ends = ch->recv_ends,
+		.flags = (ch->named ? CHAN_INFO_NAMED : 0) |
+			 (ch->hangup ? CHAN_INFO_HANGUP : 0),
+		.sent = ch->match.sent,
+		.received = ch->match.received,
+	};
+}
+
+/**
+ * channel_info - look at a channel
+ * @ch: the channel
+ * @info: filled, all of one instant
+ */
+void channel_info(struct channel *ch, struct chan_info *info)
+{
+	channel_lock(ch);
+	fill_info(ch, info);
+	channel_unlock(ch);
+}
+
+/**
+ * channel_state_name - a state in words
+ * @state: an &enum chan_state
+ *
+ * Return: the word.
+ */
+const char *channel_state_name(u32 state)
+{
+	static const char * const names[] = {
+		[CHAN_STATE_OPEN] = "open",
+		[CHAN_STATE_CLOSED] = "closed",
+		[CHAN_STATE_FAILED] = "failed",
+		[CHAN_STATE_BROKEN] = "broken",
+		[CHAN_STATE_CANCELED] = "canceled",
+		[CHAN_STATE_REMOVED] = "removed",
+	};
+
+	return names[state];
+}
+
+static void show_parked(struct seq_file *m, const struct list_head *queue,
+			const char *what)
+{
+	unsigned int shown = 0;
+	struct chan_op *op;
+
+	list_for_each_entry(op, queue, node) {
+		struct task_struct *task = op->call->task;
+
+		if (shown++ == SHOW_PARKED) {
+			seq_puts(m, "  ...\n");
+			break;
+		}
+		seq_printf(m, "  %s pid %d %s\n", what, task_pid_nr(task),
+			   task->comm);
+	}
+}
+
+static void show_channel(struct seq_file *m, struct channel *ch)
+{
+	struct chan_info info;
+
+	channel_lock(ch);
+	fill_info(ch, &info);
+	seq_printf(m,
+		   "%llu %s %s cause %u capacity %u max_msg %u buffered %u send_ends %u recv_ends %u sent %llu received %llu\n",
+		   info.id, ch->named ? "named" : "anonymous",
+		   channel_state_name(info.state), info.cause, info.capacity,
+		   info.max_msg, info.buffered, info.send_ends, info.recv_ends,
+		   info.sent, info.received);
+	show_parked(m, &ch->match.senders, "sender");
+	show_parked(m, &ch->match.receivers, "receiver");
+	channel_unlock(ch);
+}
+
+/**
+ * channel_show_all - list all channels and who is parked on them
+ * @m: where to
+ */
+void channel_show_all(struct seq_file *m)
+{
+	struct channel *ch;
+
+	mutex_lock(&all_channels_lock);
+	list_for_each_entry(ch, &all_channels, all)
+		show_channel(m, ch);
+	mutex_unlock(&all_channels_lock);
+}

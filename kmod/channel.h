@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A channel: a meeting place, the files on it, and those who poll it.
+ */
+#ifndef _CHAN_CHANNEL_H
+#define _CHAN_CHANNEL_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/poll.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "match.h"
+
+/*
+ * DOC: Lock order
+ *
+ * Outer to inner; a lock may be taken while any above it is held::
+ *
+ *     named_lock (named.c, mutex)        device nodes come and go
+ *       all_channels_lock (channel.c, mutex)     the list for debugfs
+ *         channel->lock (spinlock)       the meeting place and the ends
+ *           rq->lock of a woken task     wake_up_process()
+ *
+ *     all_scopes_lock (scope.c, mutex)   the list for debugfs
+ *     users_lock (user.c, mutex)         the table of users
+ *     channel->*_pollers.lock            inside nothing of ours
+ *
+ * No lock is held while user memory is touched, and the usual operation takes
+ * channel->lock once.  Nothing relies on a spinlock disabling preemption.
+ */
+
+struct chan_info;
+struct chan_scope;
+struct chan_user;
+struct seq_file;
+
+/**
+ * struct channel - what the files on it share
+ * @lock: protects @match, the ends, @id and @hangup
+ * @match: see match.h
+ * @max_msg: longest message in bytes; changes only while no file is open
+ * @send_ends: open files that can send
+ * @recv_ends: open files that can receive
+ * @id: identity, for people
+ * @hangup: the channel ends when one side has no file left
+ * @named: has a device node; constant
+ * @recv_pollers: poll waiters that want to receive
+ * @send_pollers: poll waiters that want to send
+ * @ref: one for each open file, one for the device node
+ * @scope: that owns it, %NULL for a named one; constant
+ * @user: whom it is charged to, %NULL for a named one; constant
+ * @all: place in the list of all channels
+ */
+struct channel {
+	spinlock_t lock;
+	struct match match;
+	u32 max_msg;
+	u32 send_ends;
+	u32 recv_ends;
+	u64 id;
+	bool hangup;
+	bool named;
+	wait_queue_head_t recv_pollers;
+	wait_queue_head_t send_pollers;
+	struct kref ref;
+	struct chan_scope *scope;
+	struct chan_user *user;
+	struct list_head all;
+};
+
+/*
+ * Tasks that the matching leaves to be woken stay valid from channel_lock() to
+ * channel_unlock_wake().
+ */
+static inline void channel_lock(struct channel *ch)
+	__acquires(RCU)
+	__acquires(&ch->lock)
+{
+	rcu_read_lock();
+	spin_lock(&ch->lock);
+}
+
+static inline void channel_unlock(struct channel *ch)
+	__releases(&ch->lock)
+	__releases(RCU)
+{
+	spin_unlock(&ch->lock);
+	rcu_read_unlock();
+}
+
+static inline void channel_unlock_wake(struct channel *ch,
+				       struct task_struct *wake)
+	__releases(&ch->lock)
+	__releases(RCU)
+{
+	spin_unlock(&ch->lock);
+	if (wake)
+		wake_up_process(wake);
+	rcu_read_unlock();
+}
+
+/*
+ * Tell pollers of a change that was made under the lock.  A poller puts itself
+ * on the list before it takes the lock to look: either it sees the change, or
+ * we see the poller.
+ */
+static inline void channel_notify_receivers(struct channel *ch)
+{
+	if (waitqueue_active(&ch->recv_pollers))
+		wake_up_interruptible_poll(&ch->recv_pollers,
+					   EPOLLIN | EPOLLRDNORM);
+}
+
+static inline void channel_notify_senders(struct channel *ch)
+{
+	if (waitqueue_active(&ch->send_pollers))
+		wake_up_interruptible_poll(&ch->send_pollers,
+					   EPOLLOUT | EPOLLWRNORM);
+}
+
+/* A guess without the lock. */
+static inline bool channel_looks_readable(const struct channel *ch)
+{
+	return READ_ONCE(ch->match.nr_msgs) || READ_ONCE(ch->match.nr_senders) ||
+	       READ_ONCE(ch->match.state);
+}
+
+int channel_limits(u32 capacity, u32 *max_msg);
+struct channel *channel_create(struct chan_scope *scope, struct chan_user *user,
+			       u32 capacity, u32 max_msg);
+void channel_get(struct channel *ch);
+void channel_put(struct channel *ch);
+
+void channel_attach(struct channel *ch, fmode_t mode);
+void channel_detach(struct channel *ch, fmode_t mode);
+
+__poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait);
+void channel_end(struct channel *ch, u32 state, u32 cause);
+
+int channel_configure(struct channel *ch, const u32 *capacity,
+		      const u32 *max_msg);
+void channel_set_hangup(struct channel *ch, bool hangup);
+void channel_info(struct channel *ch, struct chan_info *info);
+const char *channel_state_name(u32 state);
+void channel_show_all(struct seq_file *m);
+
+#endif /* _CHAN_CHANNEL_H */

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who meets whom on a channel.  The design stands in match.h.
+ */
+#include <linux/errno.h>
+#include <linux/sched.h>
+
+#include <linux/chan.h>
+
+#include "match.h"
+
+void match_init(struct match *m, u32 capacity)
+{
+	INIT_LIST_HEAD(&m->senders);
+	INIT_LIST_HEAD(&m->receivers);
+	INIT_LIST_HEAD(&m->line);
+	m->nr_senders = 0;
+	m->nr_receivers = 0;
+	m->nr_msgs = 0;
+	m->capacity = capacity;
+	m->state = CHAN_STATE_OPEN;
+	m->cause = 0;
+	m->sent = 0;
+	m->received = 0;
+}
+
+/* Acquire: what the owner wrote before it parked is ours to read. */
+static bool call_claim(struct chan_call *call)
+{
+	return atomic_cmpxchg(&call->state, CALL_PARKED, CALL_CLAIMED) ==
+	       CALL_PARKED;
+}
+
+static void unqueue_sender(struct match *m, struct chan_op *op)
+{
+	list_del_init(&op->node);
+	m->nr_senders--;
+}
+
+static void unqueue_receiver(struct match *m, struct chan_op *op)
+{
+	list_del_init(&op->node);
+	m->nr_receivers--;
+}
+
+static void call_finish(struct chan_op *op, int status)
+{
+	op->status = status;
+	wake_up_process(call_settle(op->call, CALL_DONE));
+}
+
+static int send_error(const struct match *m)
+{
+	switch (m->state) {
+	case CHAN_STATE_CANCELED:
+		return -ECANCELED;
+	case CHAN_STATE_REMOVED:
+		return -ENODEV;
+	default:
+		return -EPIPE;
+	}
+}
+
+static int recv_error(const struct match *m)
+{
+	return m->cause ? -(int)m->cause : CHAN_EOF;
+}
+
+/* Can this receiver take a message of @len bytes? */
+static int recv_fits(struct chan_op *op, u32 len)
+{
+	if (len > op->room) {
+		op->needed = len;
+		return -EMSGSIZE;
+	}
+	if (!len && op->no_empty)
+		return -EBADMSG;
+	return 0;
+}
+
+/*
+ * Claim the first parked receiver that can take @len bytes and is not part of
+ * @call itself.  Those before it that cannot are told so.
+ */
+static struct chan_op *claim_receiver(struct match *m,
+				      const struct chan_call *call, u32 len)
+{
+	struct chan_op *op, *next;
+	int err;
+
+	list_for_each_entry_safe(op, next, &m->receivers, node) {
+		if (op->call == call || !call_claim(op->call))
+			continue;
+		unqueue_receiver(m, op);
+		err = recv_fits(op, len);
+		if (!err)
+			return op;
+		call_finish(op, err);
+	}
+	return NULL;
+}
+
+static void line_add_tail(struct match *m, struct chan_payload *p)
+{
+	list_add_tail(&p->msg->node, &m->line);
+	m->nr_msgs++;
+	m->sent++;
+	p->kind = CHAN_PAYLOAD_NONE;
+}
+
+/* A place in line has become free: the first parked sender gets it. */
+static void line_refill(struct match *m, struct task_struct **wake)
+{
+	struct chan_op *op;
+
+	if (m->state || m->nr_msgs >= m->capacity)
+		return;
+	list_for_each_entry(op, &m->senders, node) {
+		if (!call_claim(op->call))
+			continue;
+		unqueue_sender(m, op);
+		line_add_tail(m, &op->payload);
+		op->status = 0;
+		*wake = call_settle(op->call, CALL_DONE);
+		return;
+	}
+}
+
+/**
+ * match_send - try to hand a message over
+ * @m: the meeting place
+ * @op: with the message; private to the caller
+ * @wake: set to the receiver that got it
+ *
+ * Return: %MATCH_DONE with @op->status, and the payload gone if that is 0;
+ * %MATCH_OFFERED, the call being claimed now; or %MATCH_NEEDS_MSG or
+ * %MATCH_WAIT with nothing changed.
+ */
+enum match_verdict match_send(struct match *m, struct chan_op *op,
+			      struct task_struct **wake)
+{
+	struct chan_op *receiver;
+
+	if (m->state) {
+		op->status = send_error(m);
+		return MATCH_DONE;
+	}
+
+	receiver = claim_receiver(m, op->call, op->payload.len);
+	if (receiver && payload_borrowed(&op->payload)) {
+		op->peer = receiver;
+		receiver->peer = op;
+		atomic_set(&op->call->state, CALL_CLAIMED);
+		*wake = call_settle(receiver->call, CALL_OFFERED);
+		return MATCH_OFFERED;
+	}
+	op->status = 0;
+	if (receiver) {
+		payload_move(&receiver->payload, &op->payload);
+		receiver->status = 0;
+		m->sent++;
+		m->received++;
+		*wake = call_settle(receiver->call, CALL_DONE);
+		return MATCH_DONE;
+	}
+	if (m->capacity && op->payload.kind != CHAN_PAYLOAD_HEAP)
+		return MATCH_NEEDS_MSG;
+	if (m->nr_msgs >= m->capacity)
+		return MATCH_WAIT;
+	line_add_tail(m, &op->payload);
+	return MATCH_DONE;
+}
+
+/**
+ * match_recv - try to get a message
+ * @m: the meeting place
+ * @op: where to; private to the caller
+ * @wake: set to the sender whose message took the free place in line
+ *
+ * Return: %MATCH_DONE with @op->status, and a payload if that is 0;
+ * %MATCH_TAKE with the claimed sender as @op->peer; or %MATCH_WAIT with nothing
+ * changed.
+ */
+enum match_verdict match_recv(struct match *m, struct chan_op *op,
+			      struct task_struct **wake)
+{
+	struct chan_op *sender;
+
+	if (m->nr_msgs) {
+		struct chan_msg *msg =
+			list_first_entry(&m->line, struct chan_msg, node);
+
+		op->status = recv_fits(op, msg->len);
+		if (op->status)
+			return MATCH_DONE;
+		list_del(&msg->node);
+		m->nr_msgs--;
+		m->received++;
+		payload_from_msg(&op->payload, msg);
+		line_refill(m, wake);
+		return MATCH_DONE;
+	}
+	if (m->state) {
+		op->status = recv_error(m);
+		return MATCH_DONE;
+	}
+
+	list_for_each_entry(sender, &m->senders, node) {
+		if (sender->call == op->call ||
+		    atomic_read(&sender->call->state) != CALL_PARKED)
+			continue;
+		op->status = recv_fits(op, sender->payload.len);
+		if (op->status)
+			return MATCH_DONE;
+		if (!call_claim(sender->call))
+			continue;
+		unqueue_sender(m, sender);
+		m->sent++;
+		m->received++;
+		op->peer = sender;
+		return MATCH_TAKE;
+	}
+	return MATCH_WAIT;
+}
+
+/**
+ * match_park_sender - let partners see a sender
+ * @m: the meeting place
+ * @op: the sender
+ * @first: before all others, since it was there before
+ */
+void match_park_sender(struct match *m, struct chan_op *op, bool first)
+{
+	/* The lock publishes it. */
+	atomic_set(&op->call->state, CALL_PARKED);
+	if (first)
+		list_add(&op->node, &m->senders);
+	else
+		list_add_tail(&op->node, &m->senders);
+	m->nr_senders++;
+}
+
+/**
+ * match_park_receiver - let partners see a receiver
+ * @m: the meeting place
+ * @op: the receiver
+ * @first: before all others, since it was there before
+ */
+void match_park_receiver(struct match *m, struct chan_op *op, bool first)
+{
+	atomic_set(&op->call->state, CALL_PARKED);
+	if (first)
+		list_add(&op->node, &m->receivers);
+	else
+		list_add_tail(&op->node, &m->receivers);
+	m->nr_receivers++;
+}
+
+/**
+ * match_withdraw_sender - stop waiting
+ * @m: the meeting place
+ * @op: a sender that was parked or offered
+ *
+ * Return: true if it is private again and nothing happened; false if a receiver
+ * has it, so that the call must wait for what comes of it.
+ */
+bool match_withdraw_sender(struct match *m, struct chan_op *op)
+{
+	if (call_claim(op->call)) {
+		unqueue_sender(m, op);
+		return true;
+	}
+	if (op->peer) {
+		/* Revoke: the receiver finds its offer gone. */
+		op->peer->peer = NULL;
+		op->peer = NULL;
+		return true;
+	}
+	return false;
+}
+
+/**
+ * match_withdraw_receiver - stop waiting
+ * @m: the meeting place
+ * @op: a receiver that was parked
+ *
+ * Return: true if it is private again and nothing happened; false if it is
+ * settled, %CALL_OFFERED or %CALL_DONE.
+ */
+bool match_withdraw_receiver(struct match *m, struct chan_op *op)
+{
+	if (!call_claim(op->call))
+		return false;
+	unqueue_receiver(m, op);
+	return true;
+}
+
+/**
+ * match_accept - a receiver comes for what it was offered
+ * @m: the meeting place
+ * @op: a receiver whose call is %CALL_OFFERED; private from now on
+ *
+ * Return: the sender, as after %MATCH_TAKE, or NULL if it has revoked.
+ */
+struct chan_op *match_accept(struct match *m, struct chan_op *op)
+{
+	struct chan_op *sender = op->peer;
+
+	if (!sender)
+		return NULL;
+	op->peer = NULL;
+	sender->peer = NULL;
+	m->sent++;
+	m->received++;
+	return sender;
+}
+
+/**
+ * match_give_back - a receiver could not copy from the sender it had taken
+ * @m: the meeting place
+ * @sender: becomes the first in line again, unless the channel has ended or
+ *	another receiver is waiting by now
+ *
+ * The sender is woken in any case: it may be waiting for its claim to pass in
+ * order to withdraw.
+ */
+void match_give_back(struct match *m, struct chan_op *sender)
+{
+	struct task_struct *receiver = NULL;
+
+	m->sent--;
+	m->received--;
+	switch (match_send(m, sender, &receiver)) {
+	case MATCH_DONE:
+		call_finish(sender, sender->status);
+		break;
+	case MATCH_OFFERED:
+		wake_up_process(sender->call->task);
+		break;
+	default:
+		match_park_sender(m, sender, true);
+		wake_up_process(sender->call->task);
+		break;
+	}
+	if (receiver)
+		wake_up_process(receiver);
+}
+
+/**
+ * match_put_back - a receiver could not keep the message it had
+ * @m: the meeting place
+ * @msg: becomes the first in line again, or goes to a receiver that waits
+ *
+ * Return: false if nobody may have it any more: the caller frees it.
+ */
+bool match_put_back(struct match *m, struct chan_msg *msg)
+{
+	struct chan_op *receiver;
+
+	m->received--;
+	if (m->state == CHAN_STATE_BROKEN || m->state == CHAN_STATE_CANCELED)
+		return false;
+
+	receiver = claim_receiver(m, NULL, msg->len);
+	if (receiver) {
+		m->received++;
+		payload_from_msg(&receiver->payload, msg);
+		call_finish(receiver, 0);
+	} else {
+		list_add(&msg->node, &m->line);
+		m->nr_msgs++;
+	}
+	return true;
+}
+
+/**
+ * match_end - let nothing new begin
+ * @m: the meeting place
+ * @state: what it has come to, not %CHAN_STATE_OPEN
+ * @cause: positive errno for receivers, or 0
+ *
+ * The caller then releases the parked, see match_release().
+ *
+ * Return: false if it had ended before: the first cause stands.
+ */
+bool match_end(struct match *m, u32 state, u32 cause)
+{
+	if (m->state)
+		return false;
+	m->state = state;
+	m->cause = cause;
+	return true;
+}
+
+/**
+ * match_release - tell the parked that the channel has ended
+ * @m: the meeting place, ended
+ * @batch: how many to tell at most, so that the lock is not held for long
+ *
+ * Return: true if more are left.
+ */
+bool match_release(struct match *m, unsigned int batch)
+{
+	struct chan_op *op, *next;
+
+	list_for_each_entry_safe(op, next, &m->senders, node) {
+		if (!batch--)
+			return true;
+		unqueue_sender(m, op);
+		if (call_claim(op->call))
+			call_finish(op, send_error(m));
+	}
+	list_for_each_entry_safe(op, next, &m->receivers, node) {
+		if (!batch--)
+			return true;
+		unqueue_receiver(m, op);
+		if (call_claim(op->call))
+			call_finish(op, recv_error(m));
+	}
+	return false;
+}
+
+/**
+ * match_drop_line - forget what is in line
+ * @m: the meeting place
+ * @dropped: gets the messages, for the caller to free without the lock
+ */
+void match_drop_line(struct match *m, struct list_head *dropped)
+{
+	list_splice_init(&m->line, dropped);
+	m->nr_msgs = 0;
+}

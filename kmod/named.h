@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Named channels: their device nodes and sysfs attributes.
+ */
+#ifndef _CHAN_NAMED_H
+#define _CHAN_NAMED_H
+
+struct chan_request;
+
+long named_ioctl_add(struct chan_request *req);
+long named_ioctl_remove(struct chan_request *req);
+
+int named_init(void);
+void named_exit(void);
+
+#endif /* _CHAN_NAMED_H */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The bytes of one message, and where they are while it travels.
+ */
+#ifndef _CHAN_PAYLOAD_H
+#define _CHAN_PAYLOAD_H
+
+#include <linux/list.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+/*
+ * DOC: How the bytes travel
+ *
+ * Copying is what a message costs once the sleeping and waking is paid, so the
+ * way depends on the length:
+ *
+ * * inline: up to %CHAN_INLINE bytes lie in the operation itself, on the stack
+ *   of its task.  A partner copies them from stack to stack under the lock:
+ *   nothing is allocated.
+ * * heap: a &struct chan_msg changes hands.  What a channel buffers is always
+ *   this.
+ * * pages: the sender pins its own pages and stays until a receiver has copied
+ *   out of them, which copies a long message once instead of twice.  Such a
+ *   payload is *borrowed*: it cannot be had without its sender.
+ */
+enum chan_payload_kind {
+	CHAN_PAYLOAD_NONE,
+	CHAN_PAYLOAD_INLINE,
+	CHAN_PAYLOAD_HEAP,
+	CHAN_PAYLOAD_PAGES,
+};
+
+/* Two cache lines more than what most control messages need. */
+#define CHAN_INLINE	256
+/* Pinned pages whose pointers fit in the room of an inline message. */
+#define CHAN_INLINE_PAGES	((CHAN_INLINE / sizeof(void *)) - 2)
+
+/**
+ * struct chan_msg - a message on the heap
+ * @node: place in the line of its channel
+ * @len: bytes
+ * @data: the bytes
+ */
+struct chan_msg {
+	struct list_head node;
+	u32 len;
+	u8 data[];
+};
+
+struct page;
+
+/**
+ * struct chan_pin - a message in the sender's own memory
+ * @pages: the pinned pages: @few, or an array of its own if those do not do
+ * @offset: where the message begins in the first page
+ * @nr: number of pages
+ * @few: room for the usual number of pages
+ */
+struct chan_pin {
+	struct page **pages;
+	u32 offset;
+	u32 nr;
+	struct page *few[CHAN_INLINE_PAGES];
+};
+
+/**
+ * struct chan_payload - one message, however it is held
+ * @kind: which of the members holds it
+ * @len: bytes
+ * @bytes: the bytes of a short one
+ * @msg: owned
+ * @pin: owned, borrowed to the receiver
+ */
+struct chan_payload {
+	enum chan_payload_kind kind;
+	u32 len;
+	union {
+		u8 bytes[CHAN_INLINE];
+		struct chan_msg *msg;
+		struct chan_pin pin;
+	};
+};
+
+static inline bool payload_borrowed(const struct chan_payload *p)
+{
+	return p->kind == CHAN_PAYLOAD_PAGES;
+}
+
+/* Hand a payload over. Not for a borrowed one. */
+static inline void payload_move(struct chan_payload *to,
+				struct chan_payload *from)
+{
+	to->kind = from->kind;
+	to->len = from->len;
+	if (from->kind == CHAN_PAYLOAD_INLINE)
+		memcpy(to->bytes, from->bytes, from->len);
+	else
+		to->msg = from->msg;
+	from->kind = CHAN_PAYLOAD_NONE;
+}
+
+/* A message that waited in line becomes the payload of its receiver. */
+static inline void payload_from_msg(struct chan_payload *p,
+				    struct chan_msg *msg)
+{
+	p->kind = CHAN_PAYLOAD_HEAP;
+	p->len = msg->len;
+	p->msg = msg;
+}
+
+#endif /* _CHAN_PAYLOAD_H */

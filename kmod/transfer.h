@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One message crosses a channel: the calls that send and receive.
+ */
+#ifndef _CHAN_TRANSFER_H
+#define _CHAN_TRANSFER_H
+
+#include <linux/types.h>
+
+struct channel;
+struct iov_iter;
+
+ssize_t channel_send(struct channel *ch, struct iov_iter *from, bool nowait);
+ssize_t channel_recv(struct channel *ch, struct iov_iter *to, bool nowait);
+
+#endif /* _CHAN_TRANSFER_H */
