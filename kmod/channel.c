@@ -91,6 +91,7 @@ static void channel_release(struct kref *ref)
 	list_del(&ch->all);
 	mutex_unlock(&all_channels_lock);
 	msg_free_list(&ch->match.line);
+	msg_free_list(&ch->match.spares);
 	if (ch->user)
 		chan_user_uncharge_channel(ch->user);
 	if (ch->scope)
@@ -109,9 +110,9 @@ static void release_parked(struct channel *ch)
 	bool more;
 
 	do {
-		channel_lock(ch);
+		spin_lock(&ch->lock);
 		more = match_release(&ch->match, RELEASE_BATCH);
-		channel_unlock(ch);
+		spin_unlock(&ch->lock);
 		cond_resched();
 	} while (more);
 }
@@ -128,7 +129,7 @@ static void notify_end(struct channel *ch)
 static void drop_useless(struct match *m, struct list_head *dropped)
 {
 	if (m->state == CHAN_STATE_BROKEN || m->state == CHAN_STATE_CANCELED)
-		match_drop_line(m, dropped);
+		match_drop(m, dropped);
 }
 
 /* After match_end() has returned true, without the lock. */
@@ -150,11 +151,11 @@ void channel_end(struct channel *ch, u32 state, u32 cause)
 	LIST_HEAD(dropped);
 	bool ended;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	ended = match_end(&ch->match, state, cause);
 	if (ended)
 		drop_useless(&ch->match, &dropped);
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 	if (!ended)
 		return;
 	finish_end(ch, state, cause);
@@ -168,12 +169,12 @@ void channel_end(struct channel *ch, u32 state, u32 cause)
  */
 void channel_attach(struct channel *ch, fmode_t mode)
 {
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	if (mode & FMODE_WRITE)
 		ch->send_ends++;
 	if (mode & FMODE_READ)
 		ch->recv_ends++;
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 }
 
 /* The last of one kind of end has gone: what does the channel come to? */
@@ -194,7 +195,7 @@ static void reset_unused(struct channel *ch, struct list_head *dropped)
 	if (ch->send_ends || ch->recv_ends || !ch->match.state || !ch->named ||
 	    ch->match.state == CHAN_STATE_REMOVED)
 		return;
-	match_drop_line(&ch->match, dropped);
+	match_drop(&ch->match, dropped);
 	match_init(&ch->match, ch->match.capacity);
 	ch->id = atomic64_inc_return(&last_id);
 }
@@ -210,7 +211,7 @@ void channel_detach(struct channel *ch, fmode_t mode)
 	bool ended = false;
 	u32 state;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	if (mode & FMODE_WRITE)
 		ch->send_ends--;
 	if (mode & FMODE_READ)
@@ -219,9 +220,9 @@ void channel_detach(struct channel *ch, fmode_t mode)
 	if (state)
 		ended = match_end(&ch->match, state, 0);
 	if (state == CHAN_STATE_BROKEN)
-		match_drop_line(&ch->match, &dropped);
+		match_drop(&ch->match, &dropped);
 	reset_unused(ch, &dropped);
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 
 	if (ended)
 		finish_end(ch, state, 0);
@@ -257,13 +258,13 @@ __poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait)
 	if (file->f_mode & FMODE_WRITE)
 		poll_wait(file, &ch->send_pollers, wait);
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	mask = end_mask(ch->match.state);
 	if ((file->f_mode & FMODE_READ) && match_readable(&ch->match))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if ((file->f_mode & FMODE_WRITE) && match_writable(&ch->match))
 		mask |= EPOLLOUT | EPOLLWRNORM;
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 	return mask;
 }
 
@@ -280,7 +281,7 @@ int channel_configure(struct channel *ch, const u32 *capacity,
 {
 	int err = -EBUSY;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	if (!ch->send_ends && !ch->recv_ends && !ch->match.nr_msgs) {
 		if (capacity)
 			ch->match.capacity = *capacity;
@@ -288,7 +289,7 @@ int channel_configure(struct channel *ch, const u32 *capacity,
 			ch->max_msg = *max_msg;
 		err = 0;
 	}
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 	return err;
 }
 
@@ -299,9 +300,9 @@ int channel_configure(struct channel *ch, const u32 *capacity,
  */
 void channel_set_hangup(struct channel *ch, bool hangup)
 {
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	ch->hangup = hangup;
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 }
 
 /* Everything but who asks; under the lock. */
@@ -332,9 +333,9 @@ static void fill_info(const struct channel *ch, struct chan_info *info)
  */
 void channel_info(struct channel *ch, struct chan_info *info)
 {
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	fill_info(ch, info);
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 }
 
 /**
@@ -379,7 +380,7 @@ static void show_channel(struct seq_file *m, struct channel *ch)
 {
 	struct chan_info info;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	fill_info(ch, &info);
 	seq_printf(m,
 		   "%llu %s %s cause %u capacity %u max_msg %u buffered %u send_ends %u recv_ends %u sent %llu received %llu\n",
@@ -389,7 +390,7 @@ static void show_channel(struct seq_file *m, struct channel *ch)
 		   info.sent, info.received);
 	show_parked(m, &ch->match.senders, "sender");
 	show_parked(m, &ch->match.receivers, "receiver");
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 }
 
 /**

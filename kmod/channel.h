@@ -8,8 +8,6 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/poll.h>
-#include <linux/rcupdate.h>
-#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
@@ -71,37 +69,6 @@ struct channel {
 	struct chan_user *user;
 	struct list_head all;
 };
-
-/*
- * Tasks that the matching leaves to be woken stay valid from channel_lock() to
- * channel_unlock_wake().
- */
-static inline void channel_lock(struct channel *ch)
-	__acquires(RCU)
-	__acquires(&ch->lock)
-{
-	rcu_read_lock();
-	spin_lock(&ch->lock);
-}
-
-static inline void channel_unlock(struct channel *ch)
-	__releases(&ch->lock)
-	__releases(RCU)
-{
-	spin_unlock(&ch->lock);
-	rcu_read_unlock();
-}
-
-static inline void channel_unlock_wake(struct channel *ch,
-				       struct task_struct *wake)
-	__releases(&ch->lock)
-	__releases(RCU)
-{
-	spin_unlock(&ch->lock);
-	if (wake)
-		wake_up_process(wake);
-	rcu_read_unlock();
-}
 
 /*
  * Tell pollers of a change that was made under the lock.  A poller puts itself

@@ -24,4 +24,9 @@
 #define COMPAT_DEVNODE_CONST		const
 #endif
 
+/* 6.9: the attribute has a name. */
+#ifndef __uninitialized
+#define __uninitialized		__attribute__((uninitialized))
+#endif
+
 #endif /* _CHAN_COMPAT_H */

@@ -17,6 +17,26 @@
 #include "end.h"
 #include "ioctl.h"
 #include "transfer.h"
+#include "usercopy.h"
+
+/* For read(2) and write(2), which come here without an iov_iter. */
+static ssize_t end_read(struct file *file, char __user *base, size_t len,
+			loff_t *pos)
+{
+	struct chan_buf to = { .base = base, .len = len };
+
+	return channel_recv(file->private_data, &to,
+			    file->f_flags & O_NONBLOCK);
+}
+
+static ssize_t end_write(struct file *file, const char __user *base, size_t len,
+			 loff_t *pos)
+{
+	struct chan_buf from = { .base = (char __user *)base, .len = len };
+
+	return channel_send(file->private_data, &from,
+			    file->f_flags & O_NONBLOCK);
+}
 
 static bool iocb_nowait(const struct kiocb *iocb)
 {
@@ -24,15 +44,20 @@ static bool iocb_nowait(const struct kiocb *iocb)
 	       (iocb->ki_flags & IOCB_NOWAIT);
 }
 
-static ssize_t end_read_iter(struct kiocb *iocb, struct iov_iter *to)
+/* For readv(2), preadv2(2), io_uring and the like: one message, in pieces. */
+static ssize_t end_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
-	return channel_recv(iocb->ki_filp->private_data, to,
+	struct chan_buf to = { .len = iov_iter_count(iter), .iter = iter };
+
+	return channel_recv(iocb->ki_filp->private_data, &to,
 			    iocb_nowait(iocb));
 }
 
-static ssize_t end_write_iter(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t end_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
-	return channel_send(iocb->ki_filp->private_data, from,
+	struct chan_buf from = { .len = iov_iter_count(iter), .iter = iter };
+
+	return channel_send(iocb->ki_filp->private_data, &from,
 			    iocb_nowait(iocb));
 }
 
@@ -110,6 +135,8 @@ static long end_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static const struct file_operations end_fops = {
 	.owner = THIS_MODULE,
+	.read = end_read,
+	.write = end_write,
 	.read_iter = end_read_iter,
 	.write_iter = end_write_iter,
 	.poll = end_poll,

@@ -3,7 +3,6 @@
  * Who meets whom on a channel.  The design stands in match.h.
  */
 #include <linux/errno.h>
-#include <linux/sched.h>
 
 #include <linux/chan.h>
 
@@ -14,12 +13,15 @@ void match_init(struct match *m, u32 capacity)
 	INIT_LIST_HEAD(&m->senders);
 	INIT_LIST_HEAD(&m->receivers);
 	INIT_LIST_HEAD(&m->line);
+	INIT_LIST_HEAD(&m->spares);
 	m->nr_senders = 0;
 	m->nr_receivers = 0;
 	m->nr_msgs = 0;
+	m->nr_spares = 0;
 	m->capacity = capacity;
 	m->state = CHAN_STATE_OPEN;
 	m->cause = 0;
+	m->order = 0;
 	m->sent = 0;
 	m->received = 0;
 }
@@ -46,7 +48,7 @@ static void unqueue_receiver(struct match *m, struct chan_op *op)
 static void call_finish(struct chan_op *op, int status)
 {
 	op->status = status;
-	wake_up_process(call_settle(op->call, CALL_DONE));
+	call_wake(call_settle(op->call, CALL_DONE));
 }
 
 static int send_error(const struct match *m)
@@ -78,34 +80,98 @@ static int recv_fits(struct chan_op *op, u32 len)
 	return 0;
 }
 
-/*
- * Claim the first parked receiver that can take @len bytes and is not part of
- * @call itself.  Those before it that cannot are told so.
- */
-static struct chan_op *claim_receiver(struct match *m,
-				      const struct chan_call *call, u32 len)
+/* Claim the first parked receiver that is not part of @call itself. */
+static struct chan_op *next_receiver(struct match *m,
+				     const struct chan_call *call)
 {
-	struct chan_op *op, *next;
-	int err;
+	struct chan_op *op;
 
-	list_for_each_entry_safe(op, next, &m->receivers, node) {
+	list_for_each_entry(op, &m->receivers, node) {
 		if (op->call == call || !call_claim(op->call))
 			continue;
 		unqueue_receiver(m, op);
+		return op;
+	}
+	return NULL;
+}
+
+/* The same, for a message of @len bytes; those that cannot take it are told. */
+static struct chan_op *claim_receiver(struct match *m,
+				      const struct chan_call *call, u32 len)
+{
+	struct chan_op *op;
+	int err;
+
+	while (m->nr_receivers && (op = next_receiver(m, call))) {
 		err = recv_fits(op, len);
-		if (!err)
+		if (likely(!err))
 			return op;
 		call_finish(op, err);
 	}
 	return NULL;
 }
 
+/* Let a short message wait in a spare one, if there is one of its size. */
+static bool spare_use(struct match *m, struct chan_payload *p)
+{
+	struct chan_msg *msg;
+
+	if (!m->nr_spares)
+		return false;
+	msg = list_first_entry(&m->spares, struct chan_msg, node);
+	if (msg->room < p->len)
+		return false;
+	list_del(&msg->node);
+	m->nr_spares--;
+	payload_inline_to_msg(p, msg);
+	payload_from_msg(p, msg);
+	return true;
+}
+
+/* The receiver gets a short message by value, and what held it is spare. */
+static bool spare_keep(struct match *m, struct chan_payload *p,
+		       struct chan_msg *msg)
+{
+	if (msg->len > CHAN_INLINE || m->nr_spares == CHAN_SPARES)
+		return false;
+	payload_inline_from_msg(p, msg);
+	list_add(&msg->node, &m->spares);
+	m->nr_spares++;
+	return true;
+}
+
 static void line_add_tail(struct match *m, struct chan_payload *p)
 {
+	p->msg->seq = ++m->order;
 	list_add_tail(&p->msg->node, &m->line);
 	m->nr_msgs++;
 	m->sent++;
 	p->kind = CHAN_PAYLOAD_NONE;
+}
+
+/* Back to where it was; few have been taken since, if any. */
+static void line_put_back(struct match *m, struct chan_msg *msg)
+{
+	struct chan_msg *next;
+
+	list_for_each_entry(next, &m->line, node) {
+		if (next->seq > msg->seq)
+			break;
+	}
+	list_add_tail(&msg->node, &next->node);
+	m->nr_msgs++;
+}
+
+static void line_take_first(struct match *m, struct chan_payload *p)
+{
+	struct chan_msg *msg = list_first_entry(&m->line, struct chan_msg,
+						node);
+
+	list_del(&msg->node);
+	m->nr_msgs--;
+	m->received++;
+	if (!spare_keep(m, p, msg))
+		payload_from_msg(p, msg);
 }
 
 /* A place in line has become free: the first parked sender gets it. */
@@ -149,6 +215,7 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 	receiver = claim_receiver(m, op->call, op->payload.len);
 	if (receiver && payload_borrowed(&op->payload)) {
 		op->peer = receiver;
+		op->ticket = op->ticket ?: ++m->order;
 		receiver->peer = op;
 		atomic_set(&op->call->state, CALL_CLAIMED);
 		*wake = call_settle(receiver->call, CALL_OFFERED);
@@ -157,13 +224,15 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 	op->status = 0;
 	if (receiver) {
 		payload_move(&receiver->payload, &op->payload);
+		receiver->payload.seq = ++m->order;
 		receiver->status = 0;
 		m->sent++;
 		m->received++;
 		*wake = call_settle(receiver->call, CALL_DONE);
 		return MATCH_DONE;
 	}
-	if (m->capacity && op->payload.kind != CHAN_PAYLOAD_HEAP)
+	if (m->capacity && op->payload.kind != CHAN_PAYLOAD_HEAP &&
+	    !spare_use(m, &op->payload))
 		return MATCH_NEEDS_MSG;
 	if (m->nr_msgs >= m->capacity)
 		return MATCH_WAIT;
@@ -187,16 +256,12 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 	struct chan_op *sender;
 
 	if (m->nr_msgs) {
-		struct chan_msg *msg =
-			list_first_entry(&m->line, struct chan_msg, node);
-
-		op->status = recv_fits(op, msg->len);
+		op->status = recv_fits(op, list_first_entry(&m->line,
+							    struct chan_msg,
+							    node)->len);
 		if (op->status)
 			return MATCH_DONE;
-		list_del(&msg->node);
-		m->nr_msgs--;
-		m->received++;
-		payload_from_msg(&op->payload, msg);
+		line_take_first(m, &op->payload);
 		line_refill(m, wake);
 		return MATCH_DONE;
 	}
@@ -223,20 +288,35 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 	return MATCH_WAIT;
 }
 
+/* New ones at the end; one that was here before goes to its old place. */
+static void park(struct match *m, struct list_head *queue, struct chan_op *op)
+{
+	struct list_head *before = queue;
+	struct chan_op *other;
+
+	if (!op->ticket) {
+		op->ticket = ++m->order;
+	} else {
+		list_for_each_entry(other, queue, node) {
+			if (other->ticket > op->ticket) {
+				before = &other->node;
+				break;
+			}
+		}
+	}
+	/* The lock publishes it. */
+	atomic_set(&op->call->state, CALL_PARKED);
+	list_add_tail(&op->node, before);
+}
+
 /**
  * match_park_sender - let partners see a sender
  * @m: the meeting place
  * @op: the sender
- * @first: before all others, since it was there before
  */
-void match_park_sender(struct match *m, struct chan_op *op, bool first)
+void match_park_sender(struct match *m, struct chan_op *op)
 {
-	/* The lock publishes it. */
-	atomic_set(&op->call->state, CALL_PARKED);
-	if (first)
-		list_add(&op->node, &m->senders);
-	else
-		list_add_tail(&op->node, &m->senders);
+	park(m, &m->senders, op);
 	m->nr_senders++;
 }
 
@@ -244,15 +324,10 @@ void match_park_sender(struct match *m, struct chan_op *op, bool first)
  * match_park_receiver - let partners see a receiver
  * @m: the meeting place
  * @op: the receiver
- * @first: before all others, since it was there before
  */
-void match_park_receiver(struct match *m, struct chan_op *op, bool first)
+void match_park_receiver(struct match *m, struct chan_op *op)
 {
-	atomic_set(&op->call->state, CALL_PARKED);
-	if (first)
-		list_add(&op->node, &m->receivers);
-	else
-		list_add_tail(&op->node, &m->receivers);
+	park(m, &m->receivers, op);
 	m->nr_receivers++;
 }
 
@@ -318,7 +393,7 @@ struct chan_op *match_accept(struct match *m, struct chan_op *op)
 /**
  * match_give_back - a receiver could not copy from the sender it had taken
  * @m: the meeting place
- * @sender: becomes the first in line again, unless the channel has ended or
+ * @sender: gets its place in the queue back, unless the channel has ended or
  *	another receiver is waiting by now
  *
  * The sender is woken in any case: it may be waiting for its claim to pass in
@@ -338,18 +413,18 @@ void match_give_back(struct match *m, struct chan_op *sender)
 		wake_up_process(sender->call->task);
 		break;
 	default:
-		match_park_sender(m, sender, true);
+		match_park_sender(m, sender);
 		wake_up_process(sender->call->task);
 		break;
 	}
 	if (receiver)
-		wake_up_process(receiver);
+		call_wake(receiver);
 }
 
 /**
  * match_put_back - a receiver could not keep the message it had
  * @m: the meeting place
- * @msg: becomes the first in line again, or goes to a receiver that waits
+ * @msg: gets its place in line back, or goes to a receiver that waits
  *
  * Return: false if nobody may have it any more: the caller frees it.
  */
@@ -367,8 +442,7 @@ bool match_put_back(struct match *m, struct chan_msg *msg)
 		payload_from_msg(&receiver->payload, msg);
 		call_finish(receiver, 0);
 	} else {
-		list_add(&msg->node, &m->line);
-		m->nr_msgs++;
+		line_put_back(m, msg);
 	}
 	return true;
 }
@@ -421,12 +495,14 @@ bool match_release(struct match *m, unsigned int batch)
 }
 
 /**
- * match_drop_line - forget what is in line
+ * match_drop - forget what is in line, and what was kept for reuse
  * @m: the meeting place
  * @dropped: gets the messages, for the caller to free without the lock
  */
-void match_drop_line(struct match *m, struct list_head *dropped)
+void match_drop(struct match *m, struct list_head *dropped)
 {
 	list_splice_init(&m->line, dropped);
+	list_splice_init(&m->spares, dropped);
 	m->nr_msgs = 0;
+	m->nr_spares = 0;
 }

@@ -7,11 +7,11 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/types.h>
 
 #include "payload.h"
-
-struct task_struct;
 
 /*
  * DOC: Matching
@@ -49,8 +49,12 @@ struct task_struct;
  *   no more.
  *
  * A partner must not leave a trace when it fails, so a receiver copies to user
- * memory *before* it completes the sender, and gives the sender back to the
- * head of the queue if it cannot.
+ * memory *before* it completes the sender, and gives the sender back to its
+ * place in the queue if it cannot.
+ *
+ * Order: @order counts all that comes.  Each parked operation has its number as
+ * a ticket, and goes back to the place of that ticket; each message handed over
+ * has its number too, and goes back to its place in line.
  *
  * Invariant, whenever the lock is free: no receiver is parked while there is a
  * message in line, or a sender parked that it could take from.
@@ -83,6 +87,7 @@ struct chan_call {
  * @node: place in the queue of senders or receivers
  * @call: the call that this is an operation of
  * @peer: the other side of an offer; under the lock
+ * @ticket: its turn, from when it is first parked; 0 before
  * @status: 0, a negative errno, or %CHAN_EOF
  * @room: receiver: the longest message it can take
  * @needed: receiver: the length that did not fit
@@ -93,6 +98,7 @@ struct chan_op {
 	struct list_head node;
 	struct chan_call *call;
 	struct chan_op *peer;
+	u64 ticket;
 	int status;
 	u32 room;
 	u32 needed;
@@ -106,8 +112,8 @@ struct chan_op {
  * @MATCH_TAKE: a receiver has claimed the sender @peer, and must now copy from
  *	it, then complete it or give it back.
  * @MATCH_OFFERED: a sender has been dealt to a receiver.
- * @MATCH_NEEDS_MSG: the channel would take the message into its line, for which
- *	it has to be on the heap.
+ * @MATCH_NEEDS_MSG: the message has to wait in line, or for a place there, for
+ *	which it must be on the heap.
  * @MATCH_WAIT: no partner is there.
  */
 enum match_verdict {
@@ -123,12 +129,15 @@ enum match_verdict {
  * @senders: parked, first come first served
  * @receivers: parked, first come first served
  * @line: messages that no sender waits for
+ * @spares: messages that can be used again
  * @nr_senders: parked
  * @nr_receivers: parked
  * @nr_msgs: in line
+ * @nr_spares: spare ones
  * @capacity: messages in line at which senders begin to wait
  * @state: an &enum chan_state
  * @cause: positive errno for receivers once the line is empty
+ * @order: numbers given out
  * @sent: messages handed over by senders
  * @received: messages taken by receivers
  *
@@ -138,12 +147,15 @@ struct match {
 	struct list_head senders;
 	struct list_head receivers;
 	struct list_head line;
+	struct list_head spares;
 	u32 nr_senders;
 	u32 nr_receivers;
 	u32 nr_msgs;
+	u32 nr_spares;
 	u32 capacity;
 	u32 state;
 	u32 cause;
+	u64 order;
 	u64 sent;
 	u64 received;
 };
@@ -151,17 +163,16 @@ struct match {
 void match_init(struct match *m, u32 capacity);
 
 /*
- * Each of these may leave a task in *wake for its caller to wake once the lock
- * is dropped.  The task may be gone by then for all that it knows, so the
- * caller is inside rcu_read_lock() from before to after.
+ * Each of these may leave a task in *wake, for its caller to call_wake() once
+ * the lock is dropped.
  */
 enum match_verdict match_send(struct match *m, struct chan_op *op,
 			      struct task_struct **wake);
 enum match_verdict match_recv(struct match *m, struct chan_op *op,
 			      struct task_struct **wake);
 
-void match_park_sender(struct match *m, struct chan_op *op, bool first);
-void match_park_receiver(struct match *m, struct chan_op *op, bool first);
+void match_park_sender(struct match *m, struct chan_op *op);
+void match_park_receiver(struct match *m, struct chan_op *op);
 bool match_withdraw_sender(struct match *m, struct chan_op *op);
 bool match_withdraw_receiver(struct match *m, struct chan_op *op);
 
@@ -171,7 +182,7 @@ bool match_put_back(struct match *m, struct chan_msg *msg);
 
 bool match_end(struct match *m, u32 state, u32 cause);
 bool match_release(struct match *m, unsigned int batch);
-void match_drop_line(struct match *m, struct list_head *dropped);
+void match_drop(struct match *m, struct list_head *dropped);
 
 /* Would a receive not wait? */
 static inline bool match_readable(const struct match *m)
@@ -186,7 +197,8 @@ static inline bool match_writable(const struct match *m)
 }
 
 /*
- * Settle a call that this task has claimed, and tell whom to wake.
+ * Settle a call that this task has claimed.  Its owner may be gone right after,
+ * hence the reference to the task, which is to be woken with call_wake().
  * Pairs with the acquire in the waiter: it sees the status and the payload.
  */
 static inline struct task_struct *call_settle(struct chan_call *call,
@@ -194,8 +206,15 @@ static inline struct task_struct *call_settle(struct chan_call *call,
 {
 	struct task_struct *task = call->task;
 
+	get_task_struct(task);
 	atomic_set_release(&call->state, state);
 	return task;
+}
+
+static inline void call_wake(struct task_struct *task)
+{
+	wake_up_process(task);
+	put_task_struct(task);
 }
 
 #endif /* _CHAN_MATCH_H */

@@ -19,7 +19,9 @@
  *   of its task.  A partner copies them from stack to stack under the lock:
  *   nothing is allocated.
  * * heap: a &struct chan_msg changes hands.  What a channel buffers is always
- *   this.
+ *   this; the messages that short ones have waited in are kept for the next, up
+ *   to %CHAN_SPARES of them, so that a stream through a buffer allocates nothing
+ *   either.
  * * pages: the sender pins its own pages and stays until a receiver has copied
  *   out of them, which copies a long message once instead of twice.  Such a
  *   payload is *borrowed*: it cannot be had without its sender.
@@ -31,20 +33,26 @@ enum chan_payload_kind {
 	CHAN_PAYLOAD_PAGES,
 };
 
-/* Two cache lines more than what most control messages need. */
+/* The longest message that travels by value. */
 #define CHAN_INLINE	256
+/* Messages that a channel keeps for reuse. */
+#define CHAN_SPARES	64
 /* Pinned pages whose pointers fit in the room of an inline message. */
 #define CHAN_INLINE_PAGES	((CHAN_INLINE / sizeof(void *)) - 2)
 
 /**
  * struct chan_msg - a message on the heap
- * @node: place in the line of its channel
+ * @node: place in the line of its channel, or among its spare ones
+ * @seq: when it was handed over, see &struct match
  * @len: bytes
+ * @room: the most bytes that it could hold
  * @data: the bytes
  */
 struct chan_msg {
 	struct list_head node;
+	u64 seq;
 	u32 len;
+	u32 room;
 	u8 data[];
 };
 
@@ -68,6 +76,7 @@ struct chan_pin {
  * struct chan_payload - one message, however it is held
  * @kind: which of the members holds it
  * @len: bytes
+ * @seq: received: when it was handed over
  * @bytes: the bytes of a short one
  * @msg: owned
  * @pin: owned, borrowed to the receiver
@@ -75,6 +84,7 @@ struct chan_pin {
 struct chan_payload {
 	enum chan_payload_kind kind;
 	u32 len;
+	u64 seq;
 	union {
 		u8 bytes[CHAN_INLINE];
 		struct chan_msg *msg;
@@ -100,13 +110,32 @@ static inline void payload_move(struct chan_payload *to,
 	from->kind = CHAN_PAYLOAD_NONE;
 }
 
-/* A message that waited in line becomes the payload of its receiver. */
 static inline void payload_from_msg(struct chan_payload *p,
 				    struct chan_msg *msg)
 {
 	p->kind = CHAN_PAYLOAD_HEAP;
 	p->len = msg->len;
+	p->seq = msg->seq;
 	p->msg = msg;
+}
+
+/* Copy a short message out of the message that it has waited in. */
+static inline void payload_inline_from_msg(struct chan_payload *p,
+					   const struct chan_msg *msg)
+{
+	p->kind = CHAN_PAYLOAD_INLINE;
+	p->len = msg->len;
+	p->seq = msg->seq;
+	memcpy(p->bytes, msg->data, msg->len);
+}
+
+/* Copy a short message into a message with room enough. */
+static inline void payload_inline_to_msg(const struct chan_payload *p,
+					 struct chan_msg *msg)
+{
+	msg->len = p->len;
+	msg->seq = p->seq;
+	memcpy(msg->data, p->bytes, p->len);
 }
 
 #endif /* _CHAN_PAYLOAD_H */

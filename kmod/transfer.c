@@ -5,9 +5,9 @@
  */
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
-#include <linux/uio.h>
 
 #include "channel.h"
+#include "compat.h"
 #include "trace.h"
 #include "transfer.h"
 #include "usercopy.h"
@@ -32,11 +32,16 @@
  *   back to the head of the line.
  */
 
+/*
+ * Whoever declares an operation marks it __uninitialized, so that the compiler
+ * does not clear the room for a message at each call.
+ */
 static void op_init(struct chan_op *op, struct chan_call *call)
 {
 	call->task = current;
 	op->call = call;
 	op->peer = NULL;
+	op->ticket = 0;
 	op->payload.kind = CHAN_PAYLOAD_NONE;
 }
 
@@ -77,20 +82,19 @@ static bool call_done(struct chan_call *call)
 	return atomic_read_acquire(&call->state) == CALL_DONE;
 }
 
-/*
- * Take the message from user memory, before anything of it is visible.  A
- * message that finds a receiver waiting needs no place in line, hence the look
- * at @nr_receivers: a guess that saves an allocation when right.
- */
-static int send_prepare(struct channel *ch, struct chan_payload *p,
-			struct iov_iter *from, bool nowait)
+static void wake_partner(struct channel *ch, struct task_struct *task)
 {
-	bool unbuffered = !READ_ONCE(ch->match.capacity);
+	trace_chan_wake(ch, task);
+	call_wake(task);
+}
 
-	if (iov_iter_count(from) <= CHAN_INLINE &&
-	    (unbuffered || READ_ONCE(ch->match.nr_receivers)))
+/* Take the message from user memory, before anything of it is visible. */
+static int send_prepare(struct channel *ch, struct chan_payload *p,
+			const struct chan_buf *from, bool nowait)
+{
+	if (from->len <= CHAN_INLINE)
 		return usercopy_inline(p, from);
-	if (unbuffered && !nowait && usercopy_borrow(p, from))
+	if (!ch->match.capacity && !nowait && usercopy_borrow(p, from))
 		return 0;
 	return usercopy_heap(p, from);
 }
@@ -102,13 +106,13 @@ static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
 	struct task_struct *wake = NULL;
 	enum match_verdict verdict;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	verdict = match_send(&ch->match, op, &wake);
 	if (verdict == MATCH_WAIT && !nowait)
-		match_park_sender(&ch->match, op, false);
+		match_park_sender(&ch->match, op);
+	spin_unlock(&ch->lock);
 	if (wake)
-		trace_chan_wake(ch, wake);
-	channel_unlock_wake(ch, wake);
+		wake_partner(ch, wake);
 	return verdict;
 }
 
@@ -126,9 +130,9 @@ static int send_wait(struct channel *ch, struct chan_op *op)
 		bool withdrawn;
 
 		set_current_state(TASK_UNINTERRUPTIBLE);
-		channel_lock(ch);
+		spin_lock(&ch->lock);
 		withdrawn = match_withdraw_sender(&ch->match, op);
-		channel_unlock(ch);
+		spin_unlock(&ch->lock);
 		if (withdrawn || call_done(op->call)) {
 			__set_current_state(TASK_RUNNING);
 			return withdrawn ? err : 0;
@@ -172,16 +176,15 @@ static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
  * Return: the length of the message, which has been taken or is in line; or a
  * negative errno, and nobody has seen it.
  */
-ssize_t channel_send(struct channel *ch, struct iov_iter *from, bool nowait)
+ssize_t channel_send(struct channel *ch, const struct chan_buf *from, bool nowait)
 {
-	size_t len = iov_iter_count(from);
-	struct chan_call call;
-	struct chan_op op;
+	struct chan_op op __uninitialized;
+	struct chan_call call __uninitialized;
 	int err;
 
-	if (!len)
+	if (!from->len)
 		return 0;
-	if (len > ch->max_msg)
+	if (from->len > ch->max_msg)
 		return -EMSGSIZE;
 
 	op_init(&op, &call);
@@ -190,24 +193,24 @@ ssize_t channel_send(struct channel *ch, struct iov_iter *from, bool nowait)
 		return err;
 	err = send_op(ch, &op, nowait);
 	payload_free(&op.payload);
-	trace_chan_send(ch, len, err);
-	return err ?: len;
+	trace_chan_send(ch, from->len, err);
+	return err ?: from->len;
 }
 
 /* Look for a message, and park if there is none and @park says so. */
 static enum match_verdict recv_meet(struct channel *ch, struct chan_op *op,
-				    bool park, bool first)
+				    bool park)
 {
 	struct task_struct *wake = NULL;
 	enum match_verdict verdict;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	verdict = match_recv(&ch->match, op, &wake);
 	if (verdict == MATCH_WAIT && park)
-		match_park_receiver(&ch->match, op, first);
+		match_park_receiver(&ch->match, op);
+	spin_unlock(&ch->lock);
 	if (wake)
-		trace_chan_wake(ch, wake);
-	channel_unlock_wake(ch, wake);
+		wake_partner(ch, wake);
 	return verdict;
 }
 
@@ -223,18 +226,18 @@ static int recv_wait(struct channel *ch, struct chan_op *op)
 	bool withdrawn;
 
 	if (err) {
-		channel_lock(ch);
+		spin_lock(&ch->lock);
 		withdrawn = match_withdraw_receiver(&ch->match, op);
-		channel_unlock(ch);
+		spin_unlock(&ch->lock);
 		if (withdrawn)
 			return err;
 	}
 	if (call_done(op->call))
 		return 0;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	op->peer = match_accept(&ch->match, op);
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 	return op->peer ? 0 : -EAGAIN;
 }
 
@@ -244,9 +247,9 @@ static void recv_put_back(struct channel *ch, struct chan_op *op)
 	struct chan_msg *msg = payload_to_msg(&op->payload);
 	bool kept;
 
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	kept = match_put_back(&ch->match, msg);
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 	if (kept)
 		channel_notify_receivers(ch);
 	else
@@ -255,9 +258,9 @@ static void recv_put_back(struct channel *ch, struct chan_op *op)
 
 static void recv_give_back(struct channel *ch, struct chan_op *op)
 {
-	channel_lock(ch);
+	spin_lock(&ch->lock);
 	match_give_back(&ch->match, op->peer);
-	channel_unlock(ch);
+	spin_unlock(&ch->lock);
 	op->peer = NULL;
 	channel_notify_receivers(ch);
 }
@@ -268,7 +271,7 @@ static void recv_give_back(struct channel *ch, struct chan_op *op)
  * Return: false if a page was not there: the sender is back in line.
  */
 static bool recv_take(struct channel *ch, struct chan_op *op,
-		      struct iov_iter *to)
+		      const struct chan_buf *to)
 {
 	struct chan_op *sender = op->peer;
 	bool copied;
@@ -282,16 +285,13 @@ static bool recv_take(struct channel *ch, struct chan_op *op,
 	}
 
 	sender->status = 0;
-	rcu_read_lock();
-	trace_chan_wake(ch, sender->call->task);
-	wake_up_process(call_settle(sender->call, CALL_DONE));
-	rcu_read_unlock();
+	wake_partner(ch, call_settle(sender->call, CALL_DONE));
 	return true;
 }
 
 /* Copy the message that this receiver owns. */
 static ssize_t recv_keep(struct channel *ch, struct chan_op *op,
-			 struct iov_iter *to)
+			 const struct chan_buf *to)
 {
 	u32 len = op->payload.len;
 
@@ -303,14 +303,9 @@ static ssize_t recv_keep(struct channel *ch, struct chan_op *op,
 	return len;
 }
 
-/*
- * Get @op a message, an error, or a sender to take from.
- *
- * @parked: in: this receiver has been parked before, and keeps its place; out:
- * whether it has been.
- */
-static int recv_op(struct channel *ch, struct chan_op *op, struct iov_iter *to,
-		   bool nowait, bool *parked)
+/* Get @op a message, an error, or a sender to take from. */
+static int recv_op(struct channel *ch, struct chan_op *op,
+		   const struct chan_buf *to, bool nowait)
 {
 	bool probed = false;
 	int err;
@@ -321,7 +316,7 @@ static int recv_op(struct channel *ch, struct chan_op *op, struct iov_iter *to,
 				return -EFAULT;
 			probed = true;
 		}
-		switch (recv_meet(ch, op, probed, *parked)) {
+		switch (recv_meet(ch, op, probed)) {
 		case MATCH_DONE:
 			if (!op->status)
 				channel_notify_senders(ch);
@@ -338,7 +333,6 @@ static int recv_op(struct channel *ch, struct chan_op *op, struct iov_iter *to,
 
 		trace_chan_park(ch, false);
 		channel_notify_senders(ch);
-		*parked = true;
 		err = recv_wait(ch, op);
 		if (err != -EAGAIN)
 			return err;
@@ -358,18 +352,16 @@ static bool recv_declined(struct channel *ch, struct chan_op *op)
 }
 
 static ssize_t recv_message(struct channel *ch, struct chan_op *op,
-			    struct iov_iter *to, bool nowait)
+			    const struct chan_buf *to, bool nowait)
 {
-	bool parked = false;
-
 	for (;;) {
 		u32 len;
 		int err;
 
-		err = recv_op(ch, op, to, nowait, &parked);
+		err = recv_op(ch, op, to, nowait);
 		if (err)
 			return err;
-		if (parked && recv_declined(ch, op))
+		if (op->ticket && recv_declined(ch, op))
 			return -ERESTARTSYS;
 		if (!op->peer)
 			break;
@@ -377,7 +369,7 @@ static ssize_t recv_message(struct channel *ch, struct chan_op *op,
 		len = op->peer->payload.len;
 		if (likely(recv_take(ch, op, to)))
 			return len;
-		if (fault_in_iov_iter_writeable(to, len))
+		if (!usercopy_fault_in(to, len))
 			return -EFAULT;
 		if (signal_pending(current))
 			return -ERESTARTSYS;
@@ -396,14 +388,14 @@ static ssize_t recv_message(struct channel *ch, struct chan_op *op,
  * Return: the length of the message; 0 if the channel is closed and drained; or
  * a negative errno, and no message was taken.
  */
-ssize_t channel_recv(struct channel *ch, struct iov_iter *to, bool nowait)
+ssize_t channel_recv(struct channel *ch, const struct chan_buf *to, bool nowait)
 {
-	struct chan_call call;
-	struct chan_op op;
+	struct chan_op op __uninitialized;
+	struct chan_call call __uninitialized;
 	ssize_t ret;
 
 	op_init(&op, &call);
-	op.room = min_t(size_t, iov_iter_count(to), U32_MAX);
+	op.room = min_t(size_t, to->len, U32_MAX);
 	op.no_empty = true;
 	ret = recv_message(ch, &op, to, nowait);
 	trace_chan_recv(ch, op.room, ret);

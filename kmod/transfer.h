@@ -8,9 +8,9 @@
 #include <linux/types.h>
 
 struct channel;
-struct iov_iter;
+struct chan_buf;
 
-ssize_t channel_send(struct channel *ch, struct iov_iter *from, bool nowait);
-ssize_t channel_recv(struct channel *ch, struct iov_iter *to, bool nowait);
+ssize_t channel_send(struct channel *ch, const struct chan_buf *from, bool nowait);
+ssize_t channel_recv(struct channel *ch, const struct chan_buf *to, bool nowait);
 
 #endif /* _CHAN_TRANSFER_H */

@@ -8,6 +8,7 @@
 #include <asm/futex.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -20,13 +21,19 @@
  */
 #define CHAN_BORROW_MIN	2048
 
-static struct chan_msg *msg_alloc(u32 len)
+/* So that a spare message suits others of about its length. */
+#define CHAN_ROOM_STEP	64
+
+static struct chan_msg *msg_alloc(u32 len, gfp_t gfp)
 {
 	struct chan_msg *msg;
+	size_t size = ALIGN(struct_size(msg, data, len), CHAN_ROOM_STEP);
 
-	msg = kvmalloc(struct_size(msg, data, len), GFP_KERNEL_ACCOUNT);
-	if (msg)
+	msg = kvmalloc(size, gfp);
+	if (msg) {
 		msg->len = len;
+		msg->room = size - sizeof(*msg);
+	}
 	return msg;
 }
 
@@ -71,6 +78,13 @@ static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
 	return false;
 }
 
+static bool copy_in(void *to, const struct chan_buf *from)
+{
+	if (likely(!from->iter))
+		return !copy_from_user(to, from->base, from->len);
+	return copy_from_iter_full(to, from->len, from->iter);
+}
+
 /**
  * usercopy_borrow - make a payload of the sender's own pages
  * @p: the payload
@@ -79,19 +93,16 @@ static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
  * Return: false, with nothing changed, if the message is too short for that or
  * its memory not of a kind that can be pinned.
  */
-bool usercopy_borrow(struct chan_payload *p, const struct iov_iter *from)
+bool usercopy_borrow(struct chan_payload *p, const struct chan_buf *from)
 {
-	size_t len = iov_iter_count(from);
-	unsigned long addr;
-
-	if (len < CHAN_BORROW_MIN || !iter_is_ubuf(from))
+	if (from->len < CHAN_BORROW_MIN || from->iter)
 		return false;
-	addr = untagged_addr((unsigned long)from->ubuf + from->iov_offset);
-	if (!access_ok((void __user *)addr, len) ||
-	    !pin_user_message(&p->pin, addr, len))
+	if (!access_ok(from->base, from->len) ||
+	    !pin_user_message(&p->pin, untagged_addr((unsigned long)from->base),
+			      from->len))
 		return false;
 	p->kind = CHAN_PAYLOAD_PAGES;
-	p->len = len;
+	p->len = from->len;
 	return true;
 }
 
@@ -102,14 +113,13 @@ bool usercopy_borrow(struct chan_payload *p, const struct iov_iter *from)
  *
  * Return: 0, -ENOMEM or -EFAULT.
  */
-int usercopy_heap(struct chan_payload *p, struct iov_iter *from)
+int usercopy_heap(struct chan_payload *p, const struct chan_buf *from)
 {
-	u32 len = iov_iter_count(from);
-	struct chan_msg *msg = msg_alloc(len);
+	struct chan_msg *msg = msg_alloc(from->len, GFP_KERNEL_ACCOUNT);
 
 	if (!msg)
 		return -ENOMEM;
-	if (!copy_from_iter_full(msg->data, len, from)) {
+	if (!copy_in(msg->data, from)) {
 		kvfree(msg);
 		return -EFAULT;
 	}
@@ -124,26 +134,21 @@ int usercopy_heap(struct chan_payload *p, struct iov_iter *from)
  *
  * Return: 0 or -EFAULT.
  */
-int usercopy_inline(struct chan_payload *p, struct iov_iter *from)
+int usercopy_inline(struct chan_payload *p, const struct chan_buf *from)
 {
-	u32 len = iov_iter_count(from);
-
-	if (!copy_from_iter_full(p->bytes, len, from))
+	if (!copy_in(p->bytes, from))
 		return -EFAULT;
 	p->kind = CHAN_PAYLOAD_INLINE;
-	p->len = len;
+	p->len = from->len;
 	return 0;
 }
 
 static struct chan_msg *msg_from_inline(const struct chan_payload *p, gfp_t gfp)
 {
-	struct chan_msg *msg;
+	struct chan_msg *msg = msg_alloc(p->len, gfp);
 
-	msg = kmalloc(struct_size(msg, data, p->len), gfp);
-	if (!msg)
-		return NULL;
-	msg->len = p->len;
-	memcpy(msg->data, p->bytes, p->len);
+	if (msg)
+		payload_inline_to_msg(p, msg);
 	return msg;
 }
 
@@ -201,76 +206,101 @@ static bool probe_word(unsigned long addr)
  *
  * Return: false if that memory cannot be written.
  */
-bool usercopy_probe(const struct iov_iter *to)
+bool usercopy_probe(const struct chan_buf *to)
 {
-	size_t len = min_t(size_t, iov_iter_count(to), CHAN_BORROW_MIN);
-	unsigned long addr, last;
+	size_t len = min_t(size_t, to->len, CHAN_BORROW_MIN);
+	unsigned long addr = (unsigned long)to->base;
+	unsigned long last = addr + len - 1;
 
 	if (!len)
 		return true;
-	if (!iter_is_ubuf(to))
-		return !fault_in_iov_iter_writeable(to, len);
-	addr = (unsigned long)to->ubuf + to->iov_offset;
-	last = addr + len - 1;
+	if (unlikely(to->iter))
+		return usercopy_fault_in(to, len);
 	return probe_word(addr) &&
 	       ((addr ^ last) < PAGE_SIZE || probe_word(last));
 }
 
+/**
+ * usercopy_fault_in - bring in the receiver's memory
+ * @to: the receiver's memory
+ * @len: how much of it
+ *
+ * May take as long as the user's page fault handler likes.
+ *
+ * Return: false if that memory cannot be written.
+ */
+bool usercopy_fault_in(const struct chan_buf *to, size_t len)
+{
+	if (to->iter)
+		return !fault_in_iov_iter_writeable(to->iter, len);
+	return !fault_in_safe_writeable(to->base, len);
+}
+
+static bool copy_out(const struct chan_buf *to, size_t at, const void *from,
+		     size_t len)
+{
+	if (likely(!to->iter))
+		return !copy_to_user(to->base + at, from, len);
+	return copy_to_iter(from, len, to->iter) == len;
+}
+
 static bool pin_copy_out(const struct chan_pin *pin, u32 len,
-			 struct iov_iter *to)
+			 const struct chan_buf *to)
 {
 	u32 offset = pin->offset;
+	u32 done = 0;
 	u32 i;
 
 	for (i = 0; i < pin->nr; i++) {
-		u32 part = min_t(u32, len, PAGE_SIZE - offset);
+		u32 part = min_t(u32, len - done, PAGE_SIZE - offset);
 		void *from = kmap_local_page(pin->pages[i]);
-		size_t copied = copy_to_iter(from + offset, part, to);
+		bool copied = copy_out(to, done, from + offset, part);
 
 		kunmap_local(from);
-		if (copied != part)
+		if (!copied)
 			return false;
-		len -= part;
+		done += part;
 		offset = 0;
 	}
 	return true;
 }
 
+static bool payload_copy_out(const struct chan_payload *p,
+			     const struct chan_buf *to)
+{
+	switch (p->kind) {
+	case CHAN_PAYLOAD_INLINE:
+		return copy_out(to, 0, p->bytes, p->len);
+	case CHAN_PAYLOAD_HEAP:
+		return copy_out(to, 0, p->msg->data, p->len);
+	default:
+		return pin_copy_out(&p->pin, p->len, to);
+	}
+}
+
 /**
  * usercopy_out - give a message to the receiver's memory
  * @p: the payload
- * @to: the receiver's memory, with room enough; advanced only on success
+ * @to: the receiver's memory, with room enough
  *
  * Sleeps on page faults unless the caller has disabled them.
  *
  * Return: false if that memory cannot be written.
  */
-bool usercopy_out(const struct chan_payload *p, struct iov_iter *to)
+bool usercopy_out(const struct chan_payload *p, const struct chan_buf *to)
 {
-	size_t room = iov_iter_count(to);
-	bool copied;
-
-	switch (p->kind) {
-	case CHAN_PAYLOAD_INLINE:
-		copied = copy_to_iter(p->bytes, p->len, to) == p->len;
-		break;
-	case CHAN_PAYLOAD_HEAP:
-		copied = copy_to_iter(p->msg->data, p->len, to) == p->len;
-		break;
-	default:
-		copied = pin_copy_out(&p->pin, p->len, to);
-		break;
-	}
-	if (unlikely(!copied))
-		iov_iter_revert(to, room - iov_iter_count(to));
-	return copied;
+	if (likely(payload_copy_out(p, to)))
+		return true;
+	if (to->iter)
+		iov_iter_revert(to->iter, to->len - iov_iter_count(to->iter));
+	return false;
 }
 
 /**
- * payload_free - let go of what a payload holds
+ * payload_release - let go of what a payload holds outside itself
  * @p: the payload; holds nothing afterwards
  */
-void payload_free(struct chan_payload *p)
+void payload_release(struct chan_payload *p)
 {
 	if (p->kind == CHAN_PAYLOAD_HEAP)
 		kvfree(p->msg);
