@@ -117,12 +117,18 @@ static void release_parked(struct channel *ch)
 	} while (more);
 }
 
+/* All of them: none gets another chance to hear of it. */
+static void wake_all_pollers(struct wait_queue_head *pollers, __poll_t mask)
+{
+	__wake_up(pollers, TASK_NORMAL, 0, poll_to_key(mask));
+}
+
 static void notify_end(struct channel *ch)
 {
-	wake_up_poll(&ch->recv_pollers,
-		     EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR);
-	wake_up_poll(&ch->send_pollers,
-		     EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR);
+	wake_all_pollers(&ch->recv_pollers,
+			 EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR);
+	wake_all_pollers(&ch->send_pollers,
+			 EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR);
 }
 
 /* What is buffered is of no use to anybody in these states. */

@@ -237,6 +237,7 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 	if (m->nr_msgs >= m->capacity)
 		return MATCH_WAIT;
 	line_add_tail(m, &op->payload);
+	op->news = true;
 	return MATCH_DONE;
 }
 
@@ -263,6 +264,7 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 			return MATCH_DONE;
 		line_take_first(m, &op->payload);
 		line_refill(m, wake);
+		op->news = m->nr_msgs + 1 == m->capacity;
 		return MATCH_DONE;
 	}
 	if (m->state) {
@@ -337,7 +339,8 @@ void match_park_receiver(struct match *m, struct chan_op *op)
  * @op: a sender that was parked or offered
  *
  * Return: true if it is private again and nothing happened; false if a receiver
- * has it, so that the call must wait for what comes of it.
+ * has it.  The call must then wait for %CALL_DONE: if the receiver fails, the
+ * sender is not parked again but gets %-ERESTARTSYS.
  */
 bool match_withdraw_sender(struct match *m, struct chan_op *op)
 {
@@ -351,6 +354,7 @@ bool match_withdraw_sender(struct match *m, struct chan_op *op)
 		op->peer = NULL;
 		return true;
 	}
+	op->leaving = true;
 	return false;
 }
 
@@ -396,8 +400,7 @@ struct chan_op *match_accept(struct match *m, struct chan_op *op)
  * @sender: gets its place in the queue back, unless the channel has ended or
  *	another receiver is waiting by now
  *
- * The sender is woken in any case: it may be waiting for its claim to pass in
- * order to withdraw.
+ * One that was about to leave is let go.
  */
 void match_give_back(struct match *m, struct chan_op *sender)
 {
@@ -405,16 +408,18 @@ void match_give_back(struct match *m, struct chan_op *sender)
 
 	m->sent--;
 	m->received--;
+	if (sender->leaving) {
+		call_finish(sender, -ERESTARTSYS);
+		return;
+	}
 	switch (match_send(m, sender, &receiver)) {
 	case MATCH_DONE:
 		call_finish(sender, sender->status);
 		break;
 	case MATCH_OFFERED:
-		wake_up_process(sender->call->task);
 		break;
 	default:
 		match_park_sender(m, sender);
-		wake_up_process(sender->call->task);
 		break;
 	}
 	if (receiver)
@@ -477,6 +482,9 @@ bool match_release(struct match *m, unsigned int batch)
 {
 	struct chan_op *op, *next;
 
+	/* A named channel may have begun anew meanwhile: with nobody left. */
+	if (!m->state)
+		return false;
 	list_for_each_entry_safe(op, next, &m->senders, node) {
 		if (!batch--)
 			return true;

@@ -92,6 +92,8 @@ struct chan_call {
  * @room: receiver: the longest message it can take
  * @needed: receiver: the length that did not fit
  * @no_empty: receiver: an empty message is refused with %EBADMSG
+ * @leaving: sender: it wants to withdraw, but a receiver has it; under the lock
+ * @news: out: by this, what pollers of the other side look at has changed
  * @payload: the message to send, or the one received
  */
 struct chan_op {
@@ -103,6 +105,8 @@ struct chan_op {
 	u32 room;
 	u32 needed;
 	bool no_empty;
+	bool leaving;
+	bool news;
 	struct chan_payload payload;
 };
 

@@ -33,6 +33,12 @@
  */
 
 /*
+ * How often a page of the receiver may go again between bringing it in and
+ * copying.  Some memory can be faulted in and yet not written.
+ */
+#define RECV_TRIES	16
+
+/*
  * Whoever declares an operation marks it __uninitialized, so that the compiler
  * does not clear the room for a message at each call.
  */
@@ -42,6 +48,8 @@ static void op_init(struct chan_op *op, struct chan_call *call)
 	op->call = call;
 	op->peer = NULL;
 	op->ticket = 0;
+	op->leaving = false;
+	op->news = false;
 	op->payload.kind = CHAN_PAYLOAD_NONE;
 }
 
@@ -116,29 +124,33 @@ static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
 	return verdict;
 }
 
-/*
- * Sleep until a receiver has the message.  After a signal the wait goes on only
- * while a receiver copies.
- */
+/* A receiver is copying from this sender, and does not sleep meanwhile. */
+static void send_wait_for_copy(struct chan_call *call)
+{
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		if (call_done(call))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+/* Sleep until a receiver has the message, or a signal comes. */
 static int send_wait(struct channel *ch, struct chan_op *op)
 {
 	int err = call_wait(op->call);
+	bool withdrawn;
 
 	if (!err)
 		return 0;
-	for (;;) {
-		bool withdrawn;
-
-		set_current_state(TASK_UNINTERRUPTIBLE);
-		spin_lock(&ch->lock);
-		withdrawn = match_withdraw_sender(&ch->match, op);
-		spin_unlock(&ch->lock);
-		if (withdrawn || call_done(op->call)) {
-			__set_current_state(TASK_RUNNING);
-			return withdrawn ? err : 0;
-		}
-		schedule();
-	}
+	spin_lock(&ch->lock);
+	withdrawn = match_withdraw_sender(&ch->match, op);
+	spin_unlock(&ch->lock);
+	if (withdrawn)
+		return err;
+	send_wait_for_copy(op->call);
+	return 0;
 }
 
 static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
@@ -152,8 +164,7 @@ static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
 			return err;
 	}
 	if (verdict == MATCH_DONE) {
-		/* In line, unless a receiver has it already. */
-		if (!op->status)
+		if (op->news)
 			channel_notify_receivers(ch);
 		return op->status;
 	}
@@ -318,7 +329,7 @@ static int recv_op(struct channel *ch, struct chan_op *op,
 		}
 		switch (recv_meet(ch, op, probed)) {
 		case MATCH_DONE:
-			if (!op->status)
+			if (op->news)
 				channel_notify_senders(ch);
 			return 0;
 		case MATCH_TAKE:
@@ -354,6 +365,8 @@ static bool recv_declined(struct channel *ch, struct chan_op *op)
 static ssize_t recv_message(struct channel *ch, struct chan_op *op,
 			    const struct chan_buf *to, bool nowait)
 {
+	unsigned int tries = 0;
+
 	for (;;) {
 		u32 len;
 		int err;
@@ -369,7 +382,7 @@ static ssize_t recv_message(struct channel *ch, struct chan_op *op,
 		len = op->peer->payload.len;
 		if (likely(recv_take(ch, op, to)))
 			return len;
-		if (!usercopy_fault_in(to, len))
+		if (!usercopy_fault_in(to, len) || ++tries == RECV_TRIES)
 			return -EFAULT;
 		if (signal_pending(current))
 			return -ERESTARTSYS;

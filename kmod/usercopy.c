@@ -5,13 +5,14 @@
  *
  * No function here is called with a lock held.
  */
-#include <asm/futex.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+
+#include <asm/futex.h>
 
 #include "usercopy.h"
 
@@ -20,6 +21,12 @@
  * saves.
  */
 #define CHAN_BORROW_MIN	2048
+
+/*
+ * At its limit the sender is told so; nobody is killed for the sake of a
+ * message.
+ */
+#define GFP_MESSAGE	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* So that a spare message suits others of about its length. */
 #define CHAN_ROOM_STEP	64
@@ -62,14 +69,16 @@ static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
 	pin->pages = pin->few;
 	if (nr > ARRAY_SIZE(pin->few)) {
 		pin->pages = kvmalloc_array(nr, sizeof(*pin->pages),
-					    GFP_KERNEL_ACCOUNT);
+					    GFP_MESSAGE);
 		if (!pin->pages)
 			return false;
 	}
 	pin->offset = offset_in_page(addr);
 	pin->nr = nr;
 
-	pinned = pin_user_pages_fast(addr & PAGE_MASK, nr, 0, pin->pages);
+	/* How long it takes is up to the receivers, hence long-term. */
+	pinned = pin_user_pages_fast(addr & PAGE_MASK, nr, FOLL_LONGTERM,
+				     pin->pages);
 	if (pinned == nr)
 		return true;
 
@@ -115,7 +124,7 @@ bool usercopy_borrow(struct chan_payload *p, const struct chan_buf *from)
  */
 int usercopy_heap(struct chan_payload *p, const struct chan_buf *from)
 {
-	struct chan_msg *msg = msg_alloc(from->len, GFP_KERNEL_ACCOUNT);
+	struct chan_msg *msg = msg_alloc(from->len, GFP_MESSAGE);
 
 	if (!msg)
 		return -ENOMEM;
@@ -160,7 +169,7 @@ static struct chan_msg *msg_from_inline(const struct chan_payload *p, gfp_t gfp)
  */
 int payload_to_heap(struct chan_payload *p)
 {
-	struct chan_msg *msg = msg_from_inline(p, GFP_KERNEL_ACCOUNT);
+	struct chan_msg *msg = msg_from_inline(p, GFP_MESSAGE);
 
 	if (!msg)
 		return -ENOMEM;
@@ -183,6 +192,7 @@ struct chan_msg *payload_to_msg(struct chan_payload *p)
 
 	if (p->kind == CHAN_PAYLOAD_INLINE)
 		msg = msg_from_inline(p, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	msg->seq = p->seq;
 	p->kind = CHAN_PAYLOAD_NONE;
 	return msg;
 }
@@ -317,6 +327,8 @@ void msg_free_list(struct list_head *msgs)
 {
 	struct chan_msg *msg, *next;
 
-	list_for_each_entry_safe(msg, next, msgs, node)
+	list_for_each_entry_safe(msg, next, msgs, node) {
 		kvfree(msg);
+		cond_resched();
+	}
 }
