@@ -55,7 +55,7 @@ int channel_limits(u32 capacity, u32 *max_msg)
 struct channel *channel_create(struct chan_scope *scope, struct chan_user *user,
 			       u32 capacity, u32 max_msg)
 {
-	struct channel *ch = kzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
+	struct channel *ch = kzalloc(sizeof(*ch), GFP_CHAN);
 
 	if (!ch)
 		return NULL;
@@ -138,10 +138,17 @@ static void drop_useless(struct match *m, struct list_head *dropped)
 		match_drop(m, dropped);
 }
 
-/* After match_end() has returned true, without the lock. */
-static void finish_end(struct channel *ch, u32 state, u32 cause)
+/* Under the lock; who gets true calls finish_end() without it. */
+static bool begin_end(struct channel *ch, u32 state, u32 cause)
 {
+	if (!match_end(&ch->match, state, cause))
+		return false;
 	trace_chan_close(ch, state, cause);
+	return true;
+}
+
+static void finish_end(struct channel *ch)
+{
 	release_parked(ch);
 	notify_end(ch);
 }
@@ -158,13 +165,13 @@ void channel_end(struct channel *ch, u32 state, u32 cause)
 	bool ended;
 
 	spin_lock(&ch->lock);
-	ended = match_end(&ch->match, state, cause);
+	ended = begin_end(ch, state, cause);
 	if (ended)
 		drop_useless(&ch->match, &dropped);
 	spin_unlock(&ch->lock);
 	if (!ended)
 		return;
-	finish_end(ch, state, cause);
+	finish_end(ch);
 	msg_free_list(&dropped);
 }
 
@@ -224,14 +231,14 @@ void channel_detach(struct channel *ch, fmode_t mode)
 		ch->recv_ends--;
 	state = hangup_state(ch, mode);
 	if (state)
-		ended = match_end(&ch->match, state, 0);
+		ended = begin_end(ch, state, 0);
 	if (state == CHAN_STATE_BROKEN)
 		match_drop(&ch->match, &dropped);
 	reset_unused(ch, &dropped);
 	spin_unlock(&ch->lock);
 
 	if (ended)
-		finish_end(ch, state, 0);
+		finish_end(ch);
 	msg_free_list(&dropped);
 }
 

@@ -34,6 +34,7 @@ static int __init chan_init(void)
 		named_exit();
 		return err;
 	}
+	named_go_live();
 	chan_debugfs_init();
 	return 0;
 }

@@ -2,11 +2,15 @@
 /*
  * Who meets whom on a channel.  The design stands in match.h.
  */
+#include <linux/err.h>
 #include <linux/errno.h>
 
 #include <linux/chan.h>
 
 #include "match.h"
+
+/* How many receivers are told at once that a message does not fit. */
+#define REJECT_BATCH	64
 
 void match_init(struct match *m, u32 capacity)
 {
@@ -95,10 +99,17 @@ static struct chan_op *next_receiver(struct match *m,
 	return NULL;
 }
 
-/* The same, for a message of @len bytes; those that cannot take it are told. */
+/*
+ * The same, for a message of @len bytes.  Those that cannot take it are told,
+ * at most %REJECT_BATCH of them in one hold of the lock.
+ *
+ * Return: the receiver, %NULL if there is none, ERR_PTR(-EAGAIN) if there may be
+ * one after more that have to be told.
+ */
 static struct chan_op *claim_receiver(struct match *m,
 				      const struct chan_call *call, u32 len)
 {
+	unsigned int batch = REJECT_BATCH;
 	struct chan_op *op;
 	int err;
 
@@ -107,6 +118,8 @@ static struct chan_op *claim_receiver(struct match *m,
 		if (likely(!err))
 			return op;
 		call_finish(op, err);
+		if (!--batch)
+			return ERR_PTR(-EAGAIN);
 	}
 	return NULL;
 }
@@ -199,8 +212,8 @@ static void line_refill(struct match *m, struct task_struct **wake)
  * @wake: set to the receiver that got it
  *
  * Return: %MATCH_DONE with @op->status, and the payload gone if that is 0;
- * %MATCH_OFFERED, the call being claimed now; or %MATCH_NEEDS_MSG or
- * %MATCH_WAIT with nothing changed.
+ * %MATCH_OFFERED, the call being claimed now; or %MATCH_NEEDS_MSG,
+ * %MATCH_WAIT or %MATCH_AGAIN, still to be sent.
  */
 enum match_verdict match_send(struct match *m, struct chan_op *op,
 			      struct task_struct **wake)
@@ -213,7 +226,9 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 	}
 
 	receiver = claim_receiver(m, op->call, op->payload.len);
-	if (receiver && payload_borrowed(&op->payload)) {
+	if (IS_ERR(receiver))
+		return MATCH_AGAIN;
+	if (receiver && op->payload.borrowed) {
 		op->peer = receiver;
 		op->ticket = op->ticket ?: ++m->order;
 		receiver->peer = op;
@@ -264,7 +279,7 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 			return MATCH_DONE;
 		line_take_first(m, &op->payload);
 		line_refill(m, wake);
-		op->news = m->nr_msgs + 1 == m->capacity;
+		op->news = m->nr_msgs < m->capacity;
 		return MATCH_DONE;
 	}
 	if (m->state) {
@@ -333,6 +348,33 @@ void match_park_receiver(struct match *m, struct chan_op *op)
 	m->nr_receivers++;
 }
 
+/*
+ * The sender that was dealt to this receiver has gone.  The receiver is awake or
+ * about to be; it sees under the lock what has become of it.
+ */
+static void offer_anew(struct match *m, struct chan_op *receiver)
+{
+	struct task_struct *wake = NULL;
+
+	receiver->peer = NULL;
+	switch (match_recv(m, receiver, &wake)) {
+	case MATCH_TAKE:
+		/* Counted when it is accepted. */
+		m->sent--;
+		m->received--;
+		receiver->peer->peer = receiver;
+		break;
+	case MATCH_DONE:
+		call_finish(receiver, receiver->status);
+		break;
+	default:
+		match_park_receiver(m, receiver);
+		break;
+	}
+	if (wake)
+		call_wake(wake);
+}
+
 /**
  * match_withdraw_sender - stop waiting
  * @m: the meeting place
@@ -349,8 +391,7 @@ bool match_withdraw_sender(struct match *m, struct chan_op *op)
 		return true;
 	}
 	if (op->peer) {
-		/* Revoke: the receiver finds its offer gone. */
-		op->peer->peer = NULL;
+		offer_anew(m, op->peer);
 		op->peer = NULL;
 		return true;
 	}
@@ -377,9 +418,10 @@ bool match_withdraw_receiver(struct match *m, struct chan_op *op)
 /**
  * match_accept - a receiver comes for what it was offered
  * @m: the meeting place
- * @op: a receiver whose call is %CALL_OFFERED; private from now on
+ * @op: a receiver whose call has been %CALL_OFFERED
  *
- * Return: the sender, as after %MATCH_TAKE, or NULL if it has revoked.
+ * Return: the sender, as after %MATCH_TAKE, and the receiver is private; %NULL
+ * if the sender has revoked, and the call is %CALL_PARKED or %CALL_DONE.
  */
 struct chan_op *match_accept(struct match *m, struct chan_op *op)
 {
@@ -398,32 +440,33 @@ struct chan_op *match_accept(struct match *m, struct chan_op *op)
  * match_give_back - a receiver could not copy from the sender it had taken
  * @m: the meeting place
  * @sender: gets its place in the queue back, unless the channel has ended or
- *	another receiver is waiting by now
+ *	another receiver is waiting by now; one that was about to leave is let go
  *
- * One that was about to leave is let go.
+ * Return: %MATCH_DONE, or %MATCH_AGAIN.
  */
-void match_give_back(struct match *m, struct chan_op *sender)
+enum match_verdict match_give_back(struct match *m, struct chan_op *sender)
 {
 	struct task_struct *receiver = NULL;
+	enum match_verdict verdict;
+
+	if (sender->leaving) {
+		sender->status = -ERESTARTSYS;
+		verdict = MATCH_DONE;
+	} else {
+		verdict = match_send(m, sender, &receiver);
+	}
+	if (verdict == MATCH_AGAIN)
+		return MATCH_AGAIN;
 
 	m->sent--;
 	m->received--;
-	if (sender->leaving) {
-		call_finish(sender, -ERESTARTSYS);
-		return;
-	}
-	switch (match_send(m, sender, &receiver)) {
-	case MATCH_DONE:
+	if (verdict == MATCH_DONE)
 		call_finish(sender, sender->status);
-		break;
-	case MATCH_OFFERED:
-		break;
-	default:
+	else if (verdict != MATCH_OFFERED)
 		match_park_sender(m, sender);
-		break;
-	}
 	if (receiver)
 		call_wake(receiver);
+	return MATCH_DONE;
 }
 
 /**
@@ -431,25 +474,29 @@ void match_give_back(struct match *m, struct chan_op *sender)
  * @m: the meeting place
  * @msg: gets its place in line back, or goes to a receiver that waits
  *
- * Return: false if nobody may have it any more: the caller frees it.
+ * Return: %MATCH_DONE; %MATCH_AGAIN; or %MATCH_WAIT if nobody may have it any
+ * more, so that the caller frees it.
  */
-bool match_put_back(struct match *m, struct chan_msg *msg)
+enum match_verdict match_put_back(struct match *m, struct chan_msg *msg)
 {
 	struct chan_op *receiver;
 
-	m->received--;
-	if (m->state == CHAN_STATE_BROKEN || m->state == CHAN_STATE_CANCELED)
-		return false;
+	if (m->state == CHAN_STATE_BROKEN || m->state == CHAN_STATE_CANCELED) {
+		m->received--;
+		return MATCH_WAIT;
+	}
 
 	receiver = claim_receiver(m, NULL, msg->len);
+	if (IS_ERR(receiver))
+		return MATCH_AGAIN;
 	if (receiver) {
-		m->received++;
 		payload_from_msg(&receiver->payload, msg);
 		call_finish(receiver, 0);
 	} else {
+		m->received--;
 		line_put_back(m, msg);
 	}
-	return true;
+	return MATCH_DONE;
 }
 
 /**

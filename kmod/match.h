@@ -32,18 +32,19 @@
  *                        | ^                   | |
  *               withdraw | | give back         | | offer (receivers only)
  *                        v '-------------------' v
- *                    (private) <------------- OFFERED
- *                                  accept
+ *                    (private) <------------- OFFERED ---> PARKED, DONE
+ *                                  accept        revoke
  *
  * * PARKED: in the queue, anybody's to claim.
  * * CLAIMED: out of the queue, in the hands of one partner, who completes it,
  *   gives it back, or makes it an offer.  A receiver is claimed and settled
  *   within one hold of the lock.  A sender stays claimed while a receiver
- *   copies, without the lock; that receiver never sleeps meanwhile, so waiting
- *   for it is short.
+ *   copies, without the lock; page faults are off meanwhile, so the copy goes
+ *   on as long as the receiver's task is let run.
  * * OFFERED: a receiver has been dealt a sender whose message is borrowed.  The
  *   two point at each other (@peer), under the lock.  The receiver wakes and
- *   accepts; until then the sender can still revoke.
+ *   accepts; until then the sender can still revoke, upon which the receiver is
+ *   dealt the next sender or parked again.
  * * DONE: @status and the payload are final.  The owner may return as soon as
  *   it sees this, and the memory is gone: whoever stores DONE touches the call
  *   no more.
@@ -119,6 +120,8 @@ struct chan_op {
  * @MATCH_NEEDS_MSG: the message has to wait in line, or for a place there, for
  *	which it must be on the heap.
  * @MATCH_WAIT: no partner is there.
+ * @MATCH_AGAIN: many receivers could not take the message and were told; drop
+ *	the lock for a moment and call again.
  */
 enum match_verdict {
 	MATCH_DONE,
@@ -126,6 +129,7 @@ enum match_verdict {
 	MATCH_OFFERED,
 	MATCH_NEEDS_MSG,
 	MATCH_WAIT,
+	MATCH_AGAIN,
 };
 
 /**
@@ -181,8 +185,8 @@ bool match_withdraw_sender(struct match *m, struct chan_op *op);
 bool match_withdraw_receiver(struct match *m, struct chan_op *op);
 
 struct chan_op *match_accept(struct match *m, struct chan_op *op);
-void match_give_back(struct match *m, struct chan_op *sender);
-bool match_put_back(struct match *m, struct chan_msg *msg);
+enum match_verdict match_give_back(struct match *m, struct chan_op *sender);
+enum match_verdict match_put_back(struct match *m, struct chan_msg *msg);
 
 bool match_end(struct match *m, u32 state, u32 cause);
 bool match_release(struct match *m, unsigned int batch);

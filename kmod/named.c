@@ -25,6 +25,7 @@
 #include "end.h"
 #include "ioctl.h"
 #include "named.h"
+#include "user.h"
 
 /* Device numbers set aside, and so the most named channels there can be. */
 #define CHAN_MINORS	4096
@@ -55,6 +56,13 @@ struct chan_node {
 static struct class *chan_class;
 static struct cdev chan_cdev;
 static dev_t first_devt;
+/* Whether nodes can be opened; under named_lock. */
+static bool live;
+/*
+ * Where to look for a free minor number: onwards, lest who has begun to open a
+ * node that is removed gets the next one to be added.
+ */
+static u32 next_minor;
 /* The nodes by minor number, and the lock under which they come and go. */
 static DEFINE_XARRAY_ALLOC(nodes);
 static DEFINE_MUTEX(named_lock);
@@ -202,7 +210,7 @@ static int node_add(const char *name, umode_t node_mode, u32 capacity,
 	u32 minor;
 	int err;
 
-	node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
+	node = kzalloc(sizeof(*node), GFP_CHAN);
 	if (!node)
 		return -ENOMEM;
 	node->ch = channel_create(NULL, NULL, capacity, max_msg);
@@ -217,11 +225,12 @@ static int node_add(const char *name, umode_t node_mode, u32 capacity,
 	node->dev.release = node_release;
 	device_initialize(&node->dev);
 
-	err = xa_alloc(&nodes, &minor, node, XA_LIMIT(0, CHAN_MINORS - 1),
-		       GFP_KERNEL);
+	err = xa_alloc_cyclic(&nodes, &minor, node,
+			      XA_LIMIT(0, CHAN_MINORS - 1), &next_minor,
+			      GFP_KERNEL);
 	if (err == -EBUSY)
 		err = -ENOSPC;
-	if (err)
+	if (err < 0)
 		goto put;
 	node->dev.devt = first_devt + minor;
 	err = *name ? dev_set_name(&node->dev, "chan-%s", name) :
@@ -334,7 +343,7 @@ static int named_open(struct inode *inode, struct file *file)
 	struct chan_node *node;
 
 	mutex_lock(&named_lock);
-	node = xa_load(&nodes, iminor(inode) - MINOR(first_devt));
+	node = live ? xa_load(&nodes, iminor(inode) - MINOR(first_devt)) : NULL;
 	if (node)
 		end_open(node->ch, file);
 	mutex_unlock(&named_lock);
@@ -419,6 +428,19 @@ destroy_class:
 unregister:
 	unregister_chrdev_region(first_devt, CHAN_MINORS);
 	return err;
+}
+
+/**
+ * named_go_live - let the nodes be opened
+ *
+ * Not before nothing can fail any more: a module that fails to load is freed
+ * whoever has its files open.
+ */
+void named_go_live(void)
+{
+	mutex_lock(&named_lock);
+	live = true;
+	mutex_unlock(&named_lock);
 }
 
 void named_exit(void)

@@ -11,6 +11,7 @@ long named_ioctl_add(struct chan_request *req);
 long named_ioctl_remove(struct chan_request *req);
 
 int named_init(void);
+void named_go_live(void);
 void named_exit(void);
 
 #endif /* _CHAN_NAMED_H */

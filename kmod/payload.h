@@ -23,8 +23,10 @@
  *   to %CHAN_SPARES of them, so that a stream through a buffer allocates nothing
  *   either.
  * * pages: the sender pins its own pages and stays until a receiver has copied
- *   out of them, which copies a long message once instead of twice.  Such a
- *   payload is *borrowed*: it cannot be had without its sender.
+ *   out of them, which copies a long message once instead of twice.
+ *
+ * What is longer than %CHAN_BORROW_MIN is *borrowed* from a sender that can
+ * wait: the sender is told only when it has been copied to the receiver.
  */
 enum chan_payload_kind {
 	CHAN_PAYLOAD_NONE,
@@ -35,6 +37,11 @@ enum chan_payload_kind {
 
 /* The longest message that travels by value. */
 #define CHAN_INLINE	256
+/*
+ * From this length on, a sender that can wait does so until the receiver has
+ * copied.  Below, pinning and unpinning pages costs more than a second copy.
+ */
+#define CHAN_BORROW_MIN	2048
 /* Messages that a channel keeps for reuse. */
 #define CHAN_SPARES	64
 /* Pinned pages whose pointers fit in the room of an inline message. */
@@ -75,6 +82,7 @@ struct chan_pin {
 /**
  * struct chan_payload - one message, however it is held
  * @kind: which of the members holds it
+ * @borrowed: its sender waits until it is copied; always so for pages
  * @len: bytes
  * @seq: received: when it was handed over
  * @bytes: the bytes of a short one
@@ -83,6 +91,7 @@ struct chan_pin {
  */
 struct chan_payload {
 	enum chan_payload_kind kind;
+	bool borrowed;
 	u32 len;
 	u64 seq;
 	union {
@@ -91,11 +100,6 @@ struct chan_payload {
 		struct chan_pin pin;
 	};
 };
-
-static inline bool payload_borrowed(const struct chan_payload *p)
-{
-	return p->kind == CHAN_PAYLOAD_PAGES;
-}
 
 /* Hand a payload over. Not for a borrowed one. */
 static inline void payload_move(struct chan_payload *to,

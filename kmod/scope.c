@@ -32,7 +32,7 @@ static struct chan_scope *scope_create(void)
 	user = chan_user_charge_scope();
 	if (IS_ERR(user))
 		return ERR_CAST(user);
-	scope = kzalloc(sizeof(*scope), GFP_KERNEL_ACCOUNT);
+	scope = kzalloc(sizeof(*scope), GFP_CHAN);
 	if (!scope) {
 		chan_user_uncharge_scope(user);
 		return ERR_PTR(-ENOMEM);
@@ -53,7 +53,6 @@ static void scope_free(struct kref *ref)
 
 	list_del(&scope->all);
 	mutex_unlock(&all_scopes_lock);
-	chan_user_uncharge_scope(scope->user);
 	kfree(scope);
 }
 
@@ -219,7 +218,11 @@ static int scope_open(struct inode *inode, struct file *file)
 
 static int scope_release(struct inode *inode, struct file *file)
 {
-	scope_put(file->private_data);
+	struct chan_scope *scope = file->private_data;
+
+	/* What stays for the sake of its channels is bounded by those. */
+	chan_user_uncharge_scope(scope->user);
+	scope_put(scope);
 	return 0;
 }
 

@@ -17,7 +17,7 @@ struct seq_file;
  * @ref: one for the file, one for each channel
  * @id: identity, for people
  * @channels: how many it owns
- * @user: whom it is charged to
+ * @user: whom it is charged to while the file is open
  * @all: place in the list of all scopes
  */
 struct chan_scope {

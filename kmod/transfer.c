@@ -21,9 +21,9 @@
  * * Parked: the task withdraws its operation under the lock.  If a partner was
  *   faster, the operation has happened, and the signal stays pending.
  * * A sender offered to a receiver that has not come for it yet: it revokes.
- *   The receiver finds nothing, and parks again before all others.
+ *   The receiver is dealt the next one, or is parked again at its old place.
  * * A sender from which a receiver is copying: it waits for the end of the
- *   copy, which runs with page faults disabled and so never sleeps.
+ *   copy, which runs with page faults disabled and so sleeps for nobody.
  * * A receiver whose copy meets a page that is not there: it gives the sender
  *   back to the head of the queue, and only then brings in the page, for as
  *   long as that may take.  Then it starts over, or fails with %EFAULT.
@@ -34,7 +34,7 @@
 
 /*
  * How often a page of the receiver may go again between bringing it in and
- * copying.  Some memory can be faulted in and yet not written.
+ * copying from one sender.  Some memory can be faulted in and yet not written.
  */
 #define RECV_TRIES	16
 
@@ -51,6 +51,7 @@ static void op_init(struct chan_op *op, struct chan_call *call)
 	op->leaving = false;
 	op->news = false;
 	op->payload.kind = CHAN_PAYLOAD_NONE;
+	op->payload.borrowed = false;
 }
 
 /*
@@ -90,6 +91,16 @@ static bool call_done(struct chan_call *call)
 	return atomic_read_acquire(&call->state) == CALL_DONE;
 }
 
+/* Let others have the lock, and the processor. */
+static void breathe(struct channel *ch)
+	__releases(&ch->lock)
+	__acquires(&ch->lock)
+{
+	spin_unlock(&ch->lock);
+	cond_resched();
+	spin_lock(&ch->lock);
+}
+
 static void wake_partner(struct channel *ch, struct task_struct *task)
 {
 	trace_chan_wake(ch, task);
@@ -102,7 +113,9 @@ static int send_prepare(struct channel *ch, struct chan_payload *p,
 {
 	if (from->len <= CHAN_INLINE)
 		return usercopy_inline(p, from);
-	if (!ch->match.capacity && !nowait && usercopy_borrow(p, from))
+	p->borrowed = !ch->match.capacity && !nowait &&
+		      from->len >= CHAN_BORROW_MIN;
+	if (p->borrowed && usercopy_borrow(p, from))
 		return 0;
 	return usercopy_heap(p, from);
 }
@@ -115,7 +128,8 @@ static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
 	enum match_verdict verdict;
 
 	spin_lock(&ch->lock);
-	verdict = match_send(&ch->match, op, &wake);
+	while ((verdict = match_send(&ch->match, op, &wake)) == MATCH_AGAIN)
+		breathe(ch);
 	if (verdict == MATCH_WAIT && !nowait)
 		match_park_sender(&ch->match, op);
 	spin_unlock(&ch->lock);
@@ -124,7 +138,7 @@ static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
 	return verdict;
 }
 
-/* A receiver is copying from this sender, and does not sleep meanwhile. */
+/* A receiver is copying from this sender, with page faults off. */
 static void send_wait_for_copy(struct chan_call *call)
 {
 	for (;;) {
@@ -228,40 +242,44 @@ static enum match_verdict recv_meet(struct channel *ch, struct chan_op *op,
 /*
  * Sleep until there is a message, or an offer of one.
  *
- * Return: 0 with @op->peer set as by %MATCH_TAKE, or settled; -ERESTARTSYS;
- * -EAGAIN if the offer was revoked.
+ * Return: 0 with @op->peer set as by %MATCH_TAKE, or settled; -ERESTARTSYS.
  */
 static int recv_wait(struct channel *ch, struct chan_op *op)
 {
-	int err = call_wait(op->call);
 	bool withdrawn;
+	int err;
 
-	if (err) {
+	for (;;) {
+		err = call_wait(op->call);
+		if (err) {
+			spin_lock(&ch->lock);
+			withdrawn = match_withdraw_receiver(&ch->match, op);
+			spin_unlock(&ch->lock);
+			if (withdrawn)
+				return err;
+		}
+		if (call_done(op->call))
+			return 0;
+
 		spin_lock(&ch->lock);
-		withdrawn = match_withdraw_receiver(&ch->match, op);
+		op->peer = match_accept(&ch->match, op);
 		spin_unlock(&ch->lock);
-		if (withdrawn)
-			return err;
+		if (op->peer)
+			return 0;
 	}
-	if (call_done(op->call))
-		return 0;
-
-	spin_lock(&ch->lock);
-	op->peer = match_accept(&ch->match, op);
-	spin_unlock(&ch->lock);
-	return op->peer ? 0 : -EAGAIN;
 }
 
 /* Give up the message that @op has got. */
 static void recv_put_back(struct channel *ch, struct chan_op *op)
 {
 	struct chan_msg *msg = payload_to_msg(&op->payload);
-	bool kept;
+	enum match_verdict verdict;
 
 	spin_lock(&ch->lock);
-	kept = match_put_back(&ch->match, msg);
+	while ((verdict = match_put_back(&ch->match, msg)) == MATCH_AGAIN)
+		breathe(ch);
 	spin_unlock(&ch->lock);
-	if (kept)
+	if (verdict == MATCH_DONE)
 		channel_notify_receivers(ch);
 	else
 		kvfree(msg);
@@ -270,7 +288,8 @@ static void recv_put_back(struct channel *ch, struct chan_op *op)
 static void recv_give_back(struct channel *ch, struct chan_op *op)
 {
 	spin_lock(&ch->lock);
-	match_give_back(&ch->match, op->peer);
+	while (match_give_back(&ch->match, op->peer) == MATCH_AGAIN)
+		breathe(ch);
 	spin_unlock(&ch->lock);
 	op->peer = NULL;
 	channel_notify_receivers(ch);
@@ -319,7 +338,6 @@ static int recv_op(struct channel *ch, struct chan_op *op,
 		   const struct chan_buf *to, bool nowait)
 {
 	bool probed = false;
-	int err;
 
 	for (;;) {
 		if (!probed && !nowait && !channel_looks_readable(ch)) {
@@ -344,9 +362,7 @@ static int recv_op(struct channel *ch, struct chan_op *op,
 
 		trace_chan_park(ch, false);
 		channel_notify_senders(ch);
-		err = recv_wait(ch, op);
-		if (err != -EAGAIN)
-			return err;
+		return recv_wait(ch, op);
 	}
 }
 
@@ -365,9 +381,11 @@ static bool recv_declined(struct channel *ch, struct chan_op *op)
 static ssize_t recv_message(struct channel *ch, struct chan_op *op,
 			    const struct chan_buf *to, bool nowait)
 {
+	const struct chan_op *last = NULL;
 	unsigned int tries = 0;
 
 	for (;;) {
+		const struct chan_op *sender;
 		u32 len;
 		int err;
 
@@ -379,9 +397,13 @@ static ssize_t recv_message(struct channel *ch, struct chan_op *op,
 		if (!op->peer)
 			break;
 
-		len = op->peer->payload.len;
+		sender = op->peer;
+		len = sender->payload.len;
 		if (likely(recv_take(ch, op, to)))
 			return len;
+		if (sender != last)
+			tries = 0;
+		last = sender;
 		if (!usercopy_fault_in(to, len) || ++tries == RECV_TRIES)
 			return -EFAULT;
 		if (signal_pending(current))

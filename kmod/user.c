@@ -50,7 +50,7 @@ static struct chan_user *user_get(void)
 		refcount_inc(&user->ref);
 		goto out;
 	}
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	user = kzalloc(sizeof(*user), GFP_CHAN);
 	if (!user)
 		goto out;
 	refcount_set(&user->ref, 1);

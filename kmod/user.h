@@ -6,6 +6,7 @@
 #define _CHAN_USER_H
 
 #include <linux/atomic.h>
+#include <linux/gfp.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
@@ -25,6 +26,12 @@ struct chan_user {
 	atomic_t channels;
 	atomic_t scopes;
 };
+
+/*
+ * For what a user makes the module hold.  Where nothing is left, the user is
+ * told so, and nobody is killed.
+ */
+#define GFP_CHAN	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* Module parameters. */
 extern unsigned int chan_max_channels;

@@ -14,19 +14,8 @@
 
 #include <asm/futex.h>
 
+#include "user.h"
 #include "usercopy.h"
-
-/*
- * Below this, pinning and unpinning the pages costs more than the copy that it
- * saves.
- */
-#define CHAN_BORROW_MIN	2048
-
-/*
- * At its limit the sender is told so; nobody is killed for the sake of a
- * message.
- */
-#define GFP_MESSAGE	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* So that a spare message suits others of about its length. */
 #define CHAN_ROOM_STEP	64
@@ -69,7 +58,7 @@ static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
 	pin->pages = pin->few;
 	if (nr > ARRAY_SIZE(pin->few)) {
 		pin->pages = kvmalloc_array(nr, sizeof(*pin->pages),
-					    GFP_MESSAGE);
+					    GFP_CHAN);
 		if (!pin->pages)
 			return false;
 	}
@@ -99,12 +88,12 @@ static bool copy_in(void *to, const struct chan_buf *from)
  * @p: the payload
  * @from: the sender's memory
  *
- * Return: false, with nothing changed, if the message is too short for that or
- * its memory not of a kind that can be pinned.
+ * Return: false, with nothing changed, if the message is in pieces, or in memory
+ * that cannot be pinned.
  */
 bool usercopy_borrow(struct chan_payload *p, const struct chan_buf *from)
 {
-	if (from->len < CHAN_BORROW_MIN || from->iter)
+	if (from->iter)
 		return false;
 	if (!access_ok(from->base, from->len) ||
 	    !pin_user_message(&p->pin, untagged_addr((unsigned long)from->base),
@@ -124,7 +113,7 @@ bool usercopy_borrow(struct chan_payload *p, const struct chan_buf *from)
  */
 int usercopy_heap(struct chan_payload *p, const struct chan_buf *from)
 {
-	struct chan_msg *msg = msg_alloc(from->len, GFP_MESSAGE);
+	struct chan_msg *msg = msg_alloc(from->len, GFP_CHAN);
 
 	if (!msg)
 		return -ENOMEM;
@@ -169,7 +158,7 @@ static struct chan_msg *msg_from_inline(const struct chan_payload *p, gfp_t gfp)
  */
 int payload_to_heap(struct chan_payload *p)
 {
-	struct chan_msg *msg = msg_from_inline(p, GFP_MESSAGE);
+	struct chan_msg *msg = msg_from_inline(p, GFP_CHAN);
 
 	if (!msg)
 		return -ENOMEM;
@@ -191,7 +180,7 @@ struct chan_msg *payload_to_msg(struct chan_payload *p)
 	struct chan_msg *msg = p->msg;
 
 	if (p->kind == CHAN_PAYLOAD_INLINE)
-		msg = msg_from_inline(p, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+		msg = msg_from_inline(p, GFP_KERNEL | __GFP_NOFAIL);
 	msg->seq = p->seq;
 	p->kind = CHAN_PAYLOAD_NONE;
 	return msg;
@@ -203,16 +192,18 @@ static bool probe_word(unsigned long addr)
 	u32 __user *word = (u32 __user *)(addr & ~(sizeof(u32) - 1));
 	int old;
 
-	return !arch_futex_atomic_op_inuser(FUTEX_OP_ADD, 0, &old, word);
+	return arch_futex_atomic_op_inuser(FUTEX_OP_ADD, 0, &old, word) !=
+	       -EFAULT;
 }
 
 /**
  * usercopy_probe - see that the receiver's memory can be written
  * @to: the receiver's memory
  *
- * A sender that meets a parked receiver does not wait for it, so what the
- * receiver finds out later, the sender never hears.  Hence this check before
- * parking.  It covers as much as such a sender copies, and brings the pages in.
+ * A sender that hands a short message to a parked receiver does not wait for it
+ * to be copied, so what the receiver finds out later, the sender never hears.
+ * Hence this check before parking, of as much memory as a short message takes,
+ * which also brings the pages in.
  *
  * Return: false if that memory cannot be written.
  */
