@@ -76,7 +76,8 @@ static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
 	return false;
 }
 
-static bool copy_in(void *to, const struct chan_buf *from)
+/* In line, like copy_out(): these are on the way of every message. */
+static __always_inline bool copy_in(void *to, const struct chan_buf *from)
 {
 	if (likely(!from->iter))
 		return !copy_from_user(to, from->base, from->len);
@@ -237,8 +238,8 @@ bool usercopy_fault_in(const struct chan_buf *to, size_t len)
 	return !fault_in_safe_writeable(to->base, len);
 }
 
-static bool copy_out(const struct chan_buf *to, size_t at, const void *from,
-		     size_t len)
+static __always_inline bool copy_out(const struct chan_buf *to, size_t at,
+				     const void *from, size_t len)
 {
 	if (likely(!to->iter))
 		return !copy_to_user(to->base + at, from, len);

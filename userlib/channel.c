@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * libchan: anonymous channels, and the end of any channel.
+ */
+#include "internal.h"
+
+CHAN_API int chan_pair(unsigned int capacity, unsigned int max_msg, unsigned int flags,
+		       struct chan_tx *tx, struct chan_rx *rx)
+{
+	struct chan_create arg = {
+		.capacity = capacity,
+		.max_msg = max_msg,
+		.flags = flags,
+	};
+	int ret = ctl_ioctl(CHAN_IOC_CREATE, &arg);
+
+	tx->fd = ret ? -1 : arg.send_fd;
+	rx->fd = ret ? -1 : arg.recv_fd;
+	return ret;
+}
+
+CHAN_API int chan_close(struct chan_tx tx, int cause)
+{
+	/* A negative cause becomes a large one, which the kernel refuses. */
+	struct chan_close arg = { .error = cause };
+
+	return sys_ioctl(tx.fd, CHAN_IOC_CLOSE, &arg);
+}
