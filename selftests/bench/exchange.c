@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two processes, a message going to and fro between them or one way only.
+ *
+ * The clock runs in one process, from when it has been through the warm-up to
+ * when it is through with the rest: steady state, no start and no end. Each
+ * process counts its own switches over its own part of the same operations.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/* What the child has to say, in memory that both see. */
+struct report {
+	__u64 ticks;
+	long switches;
+};
+
+static struct report *open_report(void)
+{
+	struct report *report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (report == MAP_FAILED)
+		die("mmap");
+	return report;
+}
+
+/* A partner that dies leaves the other one waiting: it takes that one along. */
+static void child_ended(int sig)
+{
+	static const char text[] = "bench: the other process gave up\n";
+	siginfo_t info = { .si_pid = 0 };
+
+	(void)sig;
+	waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+	if (!info.si_pid || (info.si_code == CLD_EXITED && !info.si_status))
+		return;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+/* fork_partner: 0 in the new process. */
+static pid_t fork_partner(void)
+{
+	pid_t pid;
+
+	signal(SIGCHLD, child_ended);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+static void join_partner(pid_t pid)
+{
+	int status;
+
+	signal(SIGCHLD, SIG_DFL);
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("the other process failed");
+}
+
+static void account(const struct load *load, struct report *mine, struct report *others,
+		    struct cost *cost)
+{
+	cost->ticks = (double)(mine->ticks + others->ticks) / load->count;
+	cost->switches = (double)(mine->switches + others->switches) / load->count;
+	munmap(others, sizeof(*others));
+}
+
+/* --- Ping-pong --- */
+
+struct table {
+	struct link there;
+	struct link back;
+};
+
+static void serve_rounds(const struct load *load, const struct table *table, void *ball,
+			 unsigned int rounds)
+{
+	const struct mechanism *via = load->mechanism;
+
+	while (rounds--) {
+		via->send(&table->there, ball, load->size);
+		via->recv(&table->back, ball, load->size);
+	}
+}
+
+static void return_rounds(const struct load *load, const struct table *table, void *ball,
+			  unsigned int rounds)
+{
+	const struct mechanism *via = load->mechanism;
+
+	while (rounds--) {
+		via->recv(&table->there, ball, load->size);
+		via->send(&table->back, ball, load->size);
+	}
+}
+
+static void play_partner(const struct load *load, const struct table *table, struct report *report)
+{
+	void *ball = page_aligned(load->size);
+	long before;
+
+	return_rounds(load, table, ball, load->warmup);
+	before = switches_of_self();
+	return_rounds(load, table, ball, load->count);
+	report->switches = switches_of_self() - before;
+}
+
+static void play(const struct load *load, const struct table *table, struct report *report)
+{
+	void *ball = page_aligned(load->size);
+	__u64 start;
+	long before;
+
+	serve_rounds(load, table, ball, load->warmup);
+	before = switches_of_self();
+	start = now();
+	serve_rounds(load, table, ball, load->count);
+	report->ticks = now() - start;
+	report->switches = switches_of_self() - before;
+	free(ball);
+}
+
+static int open_table(const struct load *load, struct table *table)
+{
+	const struct mechanism *via = load->mechanism;
+
+	if (via->open(&table->there, load->size, via->capacity))
+		return -1;
+	if (via->open(&table->back, load->size, via->capacity))
+		die(via->name);
+	return 0;
+}
+
+int ping_pong(const struct load *load, struct cost *cost)
+{
+	struct report *others, mine = { 0 };
+	struct table table;
+	pid_t pid;
+
+	if (open_table(load, &table))
+		return -1;
+	others = open_report();
+	pid = fork_partner();
+	if (!pid) {
+		play_partner(load, &table, others);
+		_exit(0);
+	}
+	play(load, &table, &mine);
+	join_partner(pid);
+	account(load, &mine, others, cost);
+	close_link(&table.there);
+	close_link(&table.back);
+	return 0;
+}
+
+/* --- One way --- */
+
+static void send_rounds(const struct load *load, const struct link *link, const void *message,
+			unsigned int rounds)
+{
+	while (rounds--)
+		load->mechanism->send(link, message, load->size);
+}
+
+static void recv_rounds(const struct load *load, const struct link *link, void *room,
+			unsigned int rounds)
+{
+	while (rounds--)
+		load->mechanism->recv(link, room, load->size);
+}
+
+static void drain(const struct load *load, const struct link *link, struct report *report)
+{
+	void *room = page_aligned(load->size);
+	__u64 start;
+	long before;
+
+	recv_rounds(load, link, room, load->warmup);
+	before = switches_of_self();
+	start = now();
+	recv_rounds(load, link, room, load->count);
+	report->ticks = now() - start;
+	report->switches = switches_of_self() - before;
+}
+
+static void pour(const struct load *load, const struct link *link, struct report *report)
+{
+	void *message = page_aligned(load->size);
+	long before;
+
+	send_rounds(load, link, message, load->warmup);
+	before = switches_of_self();
+	send_rounds(load, link, message, load->count);
+	report->switches = switches_of_self() - before;
+	free(message);
+}
+
+int one_way(const struct load *load, struct cost *cost)
+{
+	const struct mechanism *via = load->mechanism;
+	struct report *others, mine = { 0 };
+	struct link link;
+	pid_t pid;
+
+	if (via->open(&link, load->size, via->capacity))
+		return -1;
+	others = open_report();
+	pid = fork_partner();
+	if (!pid) {
+		drain(load, &link, others);
+		_exit(0);
+	}
+	pour(load, &link, &mine);
+	join_partner(pid);
+	account(load, &mine, others, cost);
+	close_link(&link);
+	return 0;
+}
