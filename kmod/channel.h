@@ -54,7 +54,7 @@ struct seq_file;
  * @all: place in the list of all channels
  */
 struct channel {
-	spinlock_t lock;
+	spinlock_t lock;	/* everything but the constant and the atomic */
 	struct match match;
 	u32 max_msg;
 	u32 send_ends;
@@ -77,6 +77,7 @@ struct channel {
  */
 static inline void channel_notify_receivers(struct channel *ch)
 {
+	/* Ordered by the lock, see above. */
 	if (waitqueue_active(&ch->recv_pollers))
 		wake_up_interruptible_poll(&ch->recv_pollers,
 					   EPOLLIN | EPOLLRDNORM);
@@ -84,6 +85,7 @@ static inline void channel_notify_receivers(struct channel *ch)
 
 static inline void channel_notify_senders(struct channel *ch)
 {
+	/* As for receivers. */
 	if (waitqueue_active(&ch->send_pollers))
 		wake_up_interruptible_poll(&ch->send_pollers,
 					   EPOLLOUT | EPOLLWRNORM);
