@@ -17,9 +17,9 @@
 #include "user.h"
 
 /* How many parked tasks are woken in one hold of the lock. */
-#define RELEASE_BATCH	64
+#define RELEASE_BATCH 64
 /* How many parked tasks of one side debugfs shows. */
-#define SHOW_PARKED	64
+#define SHOW_PARKED 64
 
 static LIST_HEAD(all_channels);
 static DEFINE_MUTEX(all_channels_lock);
@@ -321,7 +321,7 @@ void channel_set_hangup(struct channel *ch, bool hangup)
 /* Everything but who asks; under the lock. */
 static void fill_info(const struct channel *ch, struct chan_info *info)
 {
-	*info = (struct chan_info) {
+	*info = (struct chan_info){
 		.id = ch->id,
 		.state = ch->match.state,
 		.cause = ch->match.cause,
@@ -359,7 +359,7 @@ void channel_info(struct channel *ch, struct chan_info *info)
  */
 const char *channel_state_name(u32 state)
 {
-	static const char * const names[] = {
+	static const char *const names[] = {
 		[CHAN_STATE_OPEN] = "open",
 		[CHAN_STATE_CLOSED] = "closed",
 		[CHAN_STATE_FAILED] = "failed",
@@ -395,12 +395,13 @@ static void show_channel(struct seq_file *m, struct channel *ch)
 
 	spin_lock(&ch->lock);
 	fill_info(ch, &info);
-	seq_printf(m,
-		   "%llu %s %s cause %u capacity %u max_msg %u buffered %u send_ends %u recv_ends %u sent %llu received %llu\n",
-		   info.id, ch->named ? "named" : "anonymous",
+	seq_printf(m, "%llu %s %s cause %u capacity %u max_msg %u", info.id,
+		   ch->named ? "named" : "anonymous",
 		   channel_state_name(info.state), info.cause, info.capacity,
-		   info.max_msg, info.buffered, info.send_ends, info.recv_ends,
-		   info.sent, info.received);
+		   info.max_msg);
+	seq_printf(m, " buffered %u send_ends %u recv_ends %u", info.buffered,
+		   info.send_ends, info.recv_ends);
+	seq_printf(m, " sent %llu received %llu\n", info.sent, info.received);
 	show_parked(m, &ch->match.senders, "sender");
 	show_parked(m, &ch->match.receivers, "receiver");
 	spin_unlock(&ch->lock);

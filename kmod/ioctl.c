@@ -14,8 +14,8 @@
 #include "ioctl.h"
 
 /* The layout is what programs are built with: it can grow, never change. */
-#define ASSERT_SIZE(type, size)	static_assert(sizeof(type) == (size))
-#define ASSERT_FIELD(type, field, offset)	\
+#define ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size))
+#define ASSERT_FIELD(type, field, offset) \
 	static_assert(offsetof(type, field) == (offset))
 
 ASSERT_SIZE(struct chan_version, 16);
@@ -32,9 +32,8 @@ ASSERT_SIZE(struct chan_dev_add, 48);
 ASSERT_FIELD(struct chan_dev_add, mode, 32);
 ASSERT_SIZE(struct chan_dev_remove, 36);
 
-static const struct chan_ioctl *find_ioctl(unsigned int cmd,
-					   const struct chan_ioctl *table,
-					   size_t count)
+static const struct chan_ioctl *
+find_ioctl(unsigned int cmd, const struct chan_ioctl *table, size_t count)
 {
 	size_t i;
 

@@ -10,7 +10,7 @@
 #include "match.h"
 
 /* How many receivers are told at once that a message does not fit. */
-#define REJECT_BATCH	64
+#define REJECT_BATCH 64
 
 void match_init(struct match *m, u32 capacity)
 {
@@ -175,10 +175,14 @@ static void line_put_back(struct match *m, struct chan_msg *msg)
 	m->nr_msgs++;
 }
 
+static struct chan_msg *line_first(struct match *m)
+{
+	return list_first_entry(&m->line, struct chan_msg, node);
+}
+
 static void line_take_first(struct match *m, struct chan_payload *p)
 {
-	struct chan_msg *msg = list_first_entry(&m->line, struct chan_msg,
-						node);
+	struct chan_msg *msg = line_first(m);
 
 	list_del(&msg->node);
 	m->nr_msgs--;
@@ -272,9 +276,7 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 	struct chan_op *sender;
 
 	if (m->nr_msgs) {
-		op->status = recv_fits(op, list_first_entry(&m->line,
-							    struct chan_msg,
-							    node)->len);
+		op->status = recv_fits(op, line_first(m)->len);
 		if (op->status)
 			return MATCH_DONE;
 		line_take_first(m, &op->payload);

@@ -28,7 +28,7 @@
 #include "user.h"
 
 /* Device numbers set aside, and so the most named channels there can be. */
-#define CHAN_MINORS	4096
+#define CHAN_MINORS 4096
 
 static unsigned int channels = 8;
 module_param(channels, uint, 0444);
@@ -73,6 +73,7 @@ static struct chan_node *to_node(const struct device *dev)
 }
 
 /* A number as an attribute, read off one snapshot. */
+/* clang-format off */
 #define INFO_ATTR(field, format)					\
 static ssize_t field##_show(struct device *dev,			\
 			    struct device_attribute *attr, char *buf)	\
@@ -82,6 +83,8 @@ static ssize_t field##_show(struct device *dev,			\
 	channel_info(to_node(dev)->ch, &info);				\
 	return sysfs_emit(buf, format "\n", info.field);		\
 }
+
+/* clang-format on */
 
 INFO_ATTR(id, "%llu")
 INFO_ATTR(cause, "%u")

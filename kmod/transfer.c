@@ -36,7 +36,7 @@
  * How often a page of the receiver may go again between bringing it in and
  * copying from one sender.  Some memory can be faulted in and yet not written.
  */
-#define RECV_TRIES	16
+#define RECV_TRIES 16
 
 /*
  * Whoever declares an operation marks it __uninitialized, so that the compiler
@@ -92,8 +92,7 @@ static bool call_done(struct chan_call *call)
 }
 
 /* Let others have the lock, and the processor. */
-static void breathe(struct channel *ch)
-	__releases(&ch->lock)
+static void breathe(struct channel *ch) __releases(&ch->lock)
 	__acquires(&ch->lock)
 {
 	spin_unlock(&ch->lock);
@@ -201,7 +200,8 @@ static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
  * Return: the length of the message, which has been taken or is in line; or a
  * negative errno, and nobody has seen it.
  */
-ssize_t channel_send(struct channel *ch, const struct chan_buf *from, bool nowait)
+ssize_t channel_send(struct channel *ch, const struct chan_buf *from,
+		     bool nowait)
 {
 	struct chan_op op __uninitialized;
 	struct chan_call call __uninitialized;

@@ -18,7 +18,7 @@
 #include "usercopy.h"
 
 /* So that a spare message suits others of about its length. */
-#define CHAN_ROOM_STEP	64
+#define CHAN_ROOM_STEP 64
 
 static struct chan_msg *msg_alloc(u32 len, gfp_t gfp)
 {
@@ -57,8 +57,7 @@ static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
 
 	pin->pages = pin->few;
 	if (nr > ARRAY_SIZE(pin->few)) {
-		pin->pages = kvmalloc_array(nr, sizeof(*pin->pages),
-					    GFP_CHAN);
+		pin->pages = kvmalloc_array(nr, sizeof(*pin->pages), GFP_CHAN);
 		if (!pin->pages)
 			return false;
 	}

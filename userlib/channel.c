@@ -4,8 +4,9 @@
  */
 #include "internal.h"
 
-CHAN_API int chan_pair(unsigned int capacity, unsigned int max_msg, unsigned int flags,
-		       struct chan_tx *tx, struct chan_rx *rx)
+CHAN_API int chan_pair(unsigned int capacity, unsigned int max_msg,
+		       unsigned int flags, struct chan_tx *tx,
+		       struct chan_rx *rx)
 {
 	struct chan_create arg = {
 		.capacity = capacity,

@@ -9,10 +9,10 @@
 
 #include "internal.h"
 
-#define NODE_DIR	"/dev/"
-#define NODE_PREFIX	"chan-"
+#define NODE_DIR "/dev/"
+#define NODE_PREFIX "chan-"
 /* CHAN_NAME_SIZE and both of the others count a NUL, one of which is needed. */
-#define NODE_PATH_SIZE	(sizeof(NODE_DIR NODE_PREFIX) + CHAN_NAME_SIZE - 1)
+#define NODE_PATH_SIZE (sizeof(NODE_DIR NODE_PREFIX) + CHAN_NAME_SIZE - 1)
 
 /* "chan0", "chan-NAME": no other node of the module looks like these. */
 static bool is_node_name(const char *name)
@@ -29,7 +29,8 @@ static bool is_node_name(const char *name)
 
 static int node_path(const char *name, char path[NODE_PATH_SIZE])
 {
-	const char *prefix = is_node_name(name) ? NODE_DIR : NODE_DIR NODE_PREFIX;
+	const char *prefix = is_node_name(name) ? NODE_DIR :
+						  NODE_DIR NODE_PREFIX;
 	size_t prefix_len = strlen(prefix);
 	size_t name_len = strlen(name);
 
@@ -82,7 +83,8 @@ static int check_end(int fd, __u32 able)
 	return info.flags & able ? 0 : -EBADF;
 }
 
-static int open_end(const char *name, unsigned int flags, int direction, __u32 able)
+static int open_end(const char *name, unsigned int flags, int direction,
+		    __u32 able)
 {
 	int fd, ret;
 
@@ -107,7 +109,8 @@ static int release_end(int *fd)
 	return ret;
 }
 
-CHAN_API int chan_tx_open(const char *name, unsigned int flags, struct chan_tx *tx)
+CHAN_API int chan_tx_open(const char *name, unsigned int flags,
+			  struct chan_tx *tx)
 {
 	int fd = open_end(name, flags, O_WRONLY, CHAN_INFO_SEND);
 
@@ -115,7 +118,8 @@ CHAN_API int chan_tx_open(const char *name, unsigned int flags, struct chan_tx *
 	return fd < 0 ? fd : 0;
 }
 
-CHAN_API int chan_rx_open(const char *name, unsigned int flags, struct chan_rx *rx)
+CHAN_API int chan_rx_open(const char *name, unsigned int flags,
+			  struct chan_rx *rx)
 {
 	int fd = open_end(name, flags, O_RDONLY, CHAN_INFO_RECV);
 
@@ -149,12 +153,14 @@ CHAN_API int chan_rx_release(struct chan_rx *rx)
 	return release_end(&rx->fd);
 }
 
-CHAN_API int chan_tx_info(struct chan_tx tx, struct chan_info *info, size_t size)
+CHAN_API int chan_tx_info(struct chan_tx tx, struct chan_info *info,
+			  size_t size)
 {
 	return get_info(tx.fd, info, size);
 }
 
-CHAN_API int chan_rx_info(struct chan_rx rx, struct chan_info *info, size_t size)
+CHAN_API int chan_rx_info(struct chan_rx rx, struct chan_info *info,
+			  size_t size)
 {
 	return get_info(rx.fd, info, size);
 }

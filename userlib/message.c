@@ -34,7 +34,8 @@ CHAN_API int chan_try_send(struct chan_tx tx, const void *buf, size_t len)
 
 	if (!len)
 		return -EOPNOTSUPP;
-	return send_result(pwritev2(tx.fd, &iov, 1, -1, RWF_NOWAIT), saved_errno);
+	return send_result(pwritev2(tx.fd, &iov, 1, -1, RWF_NOWAIT),
+			   saved_errno);
 }
 
 static int recv_result(ssize_t ret, size_t *len, int saved_errno)
@@ -68,12 +69,14 @@ static int try_recv_nothing(int fd)
 		return ret;
 	if (!(info.flags & CHAN_INFO_RECV))
 		return -EBADF;
-	if (info.state != CHAN_STATE_CANCELED && (info.buffered || info.parked_senders))
+	if (info.state != CHAN_STATE_CANCELED &&
+	    (info.buffered || info.parked_senders))
 		return -EMSGSIZE;
 	return info.state == CHAN_STATE_OPEN ? -EAGAIN : -(int)info.cause;
 }
 
-CHAN_API int chan_try_recv(struct chan_rx rx, void *buf, size_t size, size_t *len)
+CHAN_API int chan_try_recv(struct chan_rx rx, void *buf, size_t size,
+			   size_t *len)
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = size };
 	int saved_errno = errno;
@@ -82,5 +85,6 @@ CHAN_API int chan_try_recv(struct chan_rx rx, void *buf, size_t size, size_t *le
 		*len = 0;
 		return try_recv_nothing(rx.fd);
 	}
-	return recv_result(preadv2(rx.fd, &iov, 1, -1, RWF_NOWAIT), len, saved_errno);
+	return recv_result(preadv2(rx.fd, &iov, 1, -1, RWF_NOWAIT), len,
+			   saved_errno);
 }
