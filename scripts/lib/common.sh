@@ -10,6 +10,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/chan
 ALL_KERNELS=(6.1 6.12 6.1-rt 6.12-rt debug)
+# depmod and modprobe are there, and not on everyone's path.
+export PATH=$PATH:/usr/sbin:/sbin
 # A line of progress this often, where there is no terminal to tick on.
 PROGRESS_SECONDS=15
 

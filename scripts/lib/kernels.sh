@@ -245,7 +245,8 @@ setup_initramfs() {
 	local name=$1 to
 	to=$(initramfs_of "$name")
 	[[ ! -e $to ]] || return 0
-	rm -f "$CACHE/$name"/initramfs-*
+	# Another checkout may be at work with its own.
+	find "$CACHE/$name/" -name 'initramfs-*' -mtime +7 -delete
 	make_initramfs "$CACHE/$name" "$to"
 }
 

@@ -9,7 +9,7 @@ PACKAGES=(
 	gcc g++ make libc6-dev gcc-multilib bc bison flex libelf-dev libssl-dev
 	perl python3 pkg-config xz-utils cpio kmod
 	qemu-system-x86 busybox-static
-	sparse shellcheck
+	sparse shellcheck clang-format
 	mandoc man-db gnuplot-nox
 )
 # Large ones, which may also be here by other ways: PACKAGE COMMAND.
@@ -17,9 +17,10 @@ LANGUAGES=(golang-go go rustc rustc)
 
 missing_packages() {
 	local i
+	# It fails for those it never heard of, which is an answer too.
 	# shellcheck disable=SC2016 # for dpkg-query to expand
-	dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${PACKAGES[@]}" \
-		2>/dev/null | awk -v wanted="${PACKAGES[*]}" '
+	{ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${PACKAGES[@]}" \
+		2>/dev/null || true; } | awk -v wanted="${PACKAGES[*]}" '
 		$1 == "installed" { there[$2] = 1 }
 		END {
 			n = split(wanted, package)
@@ -62,6 +63,12 @@ refresh_lists() {
 	step "Refresh the package lists" apt_update
 }
 
+# The version apt would fetch; empty if it knows none.
+candidate_of() {
+	LC_ALL=C apt-cache policy "$1" 2>/dev/null |
+		sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true
+}
+
 apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -q -y --no-install-recommends "$@"
@@ -75,20 +82,17 @@ install_packages() {
 		say "These Debian packages are missing, and I am neither root nor have sudo:"
 		die "apt-get install --no-install-recommends ${missing[*]}"
 	fi
-	step "Install ${missing[*]}" apt_install "${missing[@]}" && return
+	say "Debian packages to install: ${missing[*]}"
+	[[ -n $(candidate_of "${missing[0]}") ]] || refresh_lists ||
+		die "cannot refresh the package lists"
+	step "Install packages" apt_install "${missing[@]}" && return
 	refresh_lists
-	step "Install ${missing[*]}" apt_install "${missing[@]}"
+	step "Install packages" apt_install "${missing[@]}"
 }
 
 # depends_of PACKAGE: what the newest version of it depends on, one per line.
 depends_of() {
 	LC_ALL=C apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *|\?Depends: //p'
-}
-
-# The version apt would fetch; empty if it knows none.
-candidate_of() {
-	LC_ALL=C apt-cache policy "$1" 2>/dev/null |
-		sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true
 }
 
 fetch_debs() {
