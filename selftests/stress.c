@@ -97,6 +97,7 @@ struct worker {
 	bool receives;
 	bool nonblock;
 	bool stopped;
+	bool killed;
 };
 
 /* One channel as its troupe sees it; the workers have a copy by fork(). */
@@ -485,6 +486,7 @@ static void spawn(struct stage *stage, struct worker *worker)
 {
 	worker->first_task = stage->life->tasks;
 	stage->life->tasks += worker->threads;
+	worker->killed = false;
 	worker->pid = fork();
 	if (!worker->pid)
 		work(stage, worker);
@@ -520,6 +522,17 @@ static int collect(struct stage *stage)
 			trouble(stage->life, "a worker ended with status %#x", status);
 	}
 	return alive;
+}
+
+/* Is one still there that was killed? */
+static bool await_killed(struct stage *stage)
+{
+	bool there = false;
+
+	collect(stage);
+	for (int i = 0; i < stage->workers; i++)
+		there |= stage->worker[i].killed && stage->worker[i].pid > 0;
+	return there;
 }
 
 static void signal_all(struct stage *stage, int signo, bool senders, bool receivers)
@@ -677,10 +690,12 @@ static void cast(struct stage *stage, __u64 *random)
 	stage->in_order = stage->spare_receivers || threads == 1;
 }
 
-static void kill_worker(const struct stage *stage, const struct worker *worker)
+static void kill_worker(const struct stage *stage, struct worker *worker)
 {
-	if (worker->pid > 0 && !(worker->receives && stage->spare_receivers))
-		kill(worker->pid, SIGKILL);
+	if (worker->pid <= 0 || (worker->receives && stage->spare_receivers))
+		return;
+	kill(worker->pid, SIGKILL);
+	worker->killed = true;
 }
 
 /* For a moment all calls on a file shared by all are non-blocking. */
@@ -815,6 +830,9 @@ static void end(struct stage *stage, __u64 *random)
 {
 	bool senders = stage->ending == END_SENDERS_GONE;
 
+	/* One that was killed a moment ago may not have gone yet. */
+	while (await_killed(stage))
+		pause_us(1000);
 	restore_cast(stage);
 	stage->life->ended = true;
 	if (one_in(random, 2) && (senders || !stage->spare_receivers))
