@@ -7,7 +7,7 @@
 # the checkers; what the library's checks and the benchmarks use.
 PACKAGES=(
 	gcc g++ make libc6-dev gcc-multilib bc bison flex libelf-dev libssl-dev
-	perl python3 pkg-config xz-utils cpio kmod
+	perl python3 pkg-config xz-utils cpio kmod rsync
 	qemu-system-x86 busybox-static
 	sparse shellcheck clang-format
 	mandoc man-db gnuplot-nox
