@@ -25,11 +25,11 @@
  * * A sender from which a receiver is copying: it waits for the end of the
  *   copy, which runs with page faults disabled and so sleeps for nobody.
  * * A receiver whose copy meets a page that is not there: it gives the sender
- *   back to the head of the queue, and only then brings in the page, for as
+ *   back to its place in the queue, and only then brings in the page, for as
  *   long as that may take.  Then it starts over, or fails with %EFAULT.
  * * A receiver that was handed a message while parked and cannot write its
  *   memory, or is being killed: its sender has gone on, so the message goes
- *   back to the head of the line.
+ *   back to its place in line.
  */
 
 /*
