@@ -2,8 +2,8 @@
 /*
  * What match.c needs of the kernel beyond tools/include, for one thread.
  */
-#ifndef _MATCH_LINUX_SCHED_H
-#define _MATCH_LINUX_SCHED_H
+#ifndef _CORE_LINUX_SCHED_H
+#define _CORE_LINUX_SCHED_H
 
 #include <linux/compiler.h>
 
@@ -41,4 +41,4 @@ static inline void put_task_struct(struct task_struct *task)
 	task->refs--;
 }
 
-#endif /* _MATCH_LINUX_SCHED_H */
+#endif /* _CORE_LINUX_SCHED_H */
