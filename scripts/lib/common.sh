@@ -10,6 +10,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/chan
 ALL_KERNELS=(6.1 6.12 6.1-rt 6.12-rt debug)
+# Only by name: it looks for data races, and is slow.
+OTHER_KERNELS=(kcsan)
 # depmod and modprobe are there, and not on everyone's path.
 export PATH=$PATH:/usr/sbin:/sbin
 # A line of progress this often, where there is no terminal to tick on.
@@ -43,11 +45,11 @@ expand_kernels() {
 		all)
 			printf '%s\n' "${ALL_KERNELS[@]}"
 			;;
-		6.1 | 6.12 | 6.1-rt | 6.12-rt | debug)
+		6.1 | 6.12 | 6.1-rt | 6.12-rt | debug | kcsan)
 			printf '%s\n' "$name"
 			;;
 		*)
-			die "no kernel '$name'; there are: ${ALL_KERNELS[*]} all"
+			die "no kernel '$name'; there are: ${ALL_KERNELS[*]} all ${OTHER_KERNELS[*]}"
 			;;
 		esac
 	done | awk '!seen[$0]++'

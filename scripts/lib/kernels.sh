@@ -12,7 +12,8 @@
 # under another name and are renamed when complete, so what exists is whole.
 
 GUEST_INIT=$ROOT/scripts/lib/guest-init
-DEBUG_CONFIG=$ROOT/scripts/kernels/debug.config
+# Kernels built from source, each with a fragment of its own.
+OWN_CONFIGS=$ROOT/scripts/kernels
 SOURCE_PACKAGE=linux-source-6.12
 # What Debian's kernels have as modules and the guest cannot do without, or
 # the tests use.
@@ -135,15 +136,19 @@ setup_source() {
 	ln -sfn "linux-$version" "$CACHE/source"
 }
 
-# --- The debug kernel ---
+# --- Kernels built from source ---
 
-debug_options() {
-	grep -E '^(# )?CONFIG_' "$DEBUG_CONFIG"
+is_own_kernel() {
+	[[ -e $OWN_CONFIGS/$1.config ]]
+}
+
+own_options() {
+	grep -hE '^(# )?CONFIG_' "$OWN_CONFIGS/base.config" "$OWN_CONFIGS/$1.config"
 }
 
 # Kconfig drops what it does not know or what lacks a dependency, silently.
-check_debug_options() {
-	local config=$1 line symbol lost=0
+check_own_options() {
+	local name=$1 config=$2 line symbol lost=0
 	while read -r line; do
 		symbol=${line#\# }
 		symbol=${symbol%%[ =]*}
@@ -151,24 +156,24 @@ check_debug_options() {
 		'#'*) grep -q "^$symbol=" "$config" || continue ;;
 		*) ! grep -qxF -- "$line" "$config" || continue ;;
 		esac
-		say "debug.config: '$line' did not survive"
+		say "$name.config: '$line' did not survive"
 		lost=1
-	done < <(debug_options)
+	done < <(own_options "$name")
 	return "$lost"
 }
 
-configure_debug_kernel() {
-	local source=$1 to=$2
+configure_own_kernel() {
+	local name=$1 source=$2 to=$3
 	make -s -C "$source" O="$to" tinyconfig
-	debug_options >>"$to/.config"
+	own_options "$name" >>"$to/.config"
 	make -s -C "$source" O="$to" olddefconfig
-	check_debug_options "$to/.config"
+	check_own_options "$name" "$to/.config"
 }
 
-build_debug_kernel() {
-	local source=$1 to=$2
+build_own_kernel() {
+	local name=$1 source=$2 to=$3
 	mkdir -p "$to"
-	[[ -e $to/.config ]] || configure_debug_kernel "$source" "$to"
+	[[ -e $to/.config ]] || configure_own_kernel "$name" "$source" "$to"
 	make -C "$source" O="$to" -j"$(nproc)" bzImage modules
 	ln -sfn arch/x86/boot/bzImage "$to/vmlinuz"
 	ln -sfn . "$to/build"
@@ -182,29 +187,29 @@ drop_objects() {
 		\( -name '*.[oa]' -o -name '.*.cmd' -o -name '.tmp_vmlinux*' \) -delete
 }
 
-debug_directory() {
-	printf 'debug-%s-%s' "$(basename "$(readlink -f "$CACHE/source")")" \
-		"$(hash_of "$DEBUG_CONFIG")"
+own_directory() {
+	printf '%s-%s-%s' "$1" "$(basename "$(readlink -f "$CACHE/source")")" \
+		"$(hash_of "$OWN_CONFIGS/base.config" "$OWN_CONFIGS/$1.config")"
 }
 
-setup_debug_kernel() {
-	local directory
+setup_own_kernel() {
+	local name=$1 directory
 	setup_source
-	directory=$(debug_directory)
+	directory=$(own_directory "$name")
 	if [[ ! -e $CACHE/kernel/$directory/release ]]; then
-		step "Build the debug kernel (15 minutes on two processors)" \
-			build_debug_kernel "$(readlink -f "$CACHE/source")" \
+		step "Build the $name kernel (15 minutes on two processors)" \
+			build_own_kernel "$name" "$(readlink -f "$CACHE/source")" \
 			"$CACHE/kernel/$directory"
 	fi
-	link_kernel debug "$directory"
+	link_kernel "$name" "$directory"
 }
 
 # A changed fragment makes another kernel.
 is_current() {
 	local name=$1
 	[[ -e $CACHE/$name/release ]] || return
-	[[ $name != debug ]] ||
-		[[ $(readlink "$CACHE/debug") == "kernel/$(debug_directory)" ]]
+	! is_own_kernel "$name" ||
+		[[ $(readlink "$CACHE/$name") == "kernel/$(own_directory "$name")" ]]
 }
 
 # --- What the guest starts from ---
@@ -269,8 +274,8 @@ with_lock() {
 setup_one_kernel() {
 	local name=$1
 	if ! is_current "$name"; then
-		if [[ $name == debug ]]; then
-			setup_debug_kernel
+		if is_own_kernel "$name"; then
+			setup_own_kernel "$name"
 		else
 			setup_debian_kernel "$name"
 		fi

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Build chan.ko for a kernel of the cache, beside the source and not in it:
-# build/NAME holds links to the source files, and what comes of them.
+# build/NAME holds links to the source files, and what comes of them. NAME is
+# that of the kernel, with -gcov to count how often each line is reached.
 
 module_of() {
 	printf '%s/build/%s/kmod/chan.ko' "$ROOT" "$1"
@@ -27,11 +28,25 @@ make_module() {
 		-j"$(nproc)" "$@" modules
 }
 
+# module_kernel NAME: the kernel that it is for.
+module_kernel() {
+	printf '%s' "${1%-gcov}"
+}
+
+# module_variables NAME: one a line. Where the kernel can trace what is reached,
+# the module is to be traced: the fuzzer looks at that.
+module_variables() {
+	local config
+	config=$CACHE/$(module_kernel "$1")/build/.config
+	! grep -qs '^CONFIG_KCOV=y' "$config" || printf 'KCOV_INSTRUMENT=y\n'
+	[[ $1 != *-gcov ]] || printf 'GCOV_PROFILE=y\n'
+}
+
 # is_module_fresh NAME: nothing it is made from is newer.
 is_module_fresh() {
 	local module
 	module=$(module_of "$1")
-	[[ -e $module && $module -nt $CACHE/$1/release ]] &&
+	[[ -e $module && $module -nt $CACHE/$(module_kernel "$1")/release ]] &&
 		[[ -z $(find "$ROOT/kmod" "$ROOT/uapi" -newer "$module" \
 			\( -type d -o -name '*.[ch]' -o -name Kbuild \) -print -quit) ]]
 }
@@ -39,12 +54,15 @@ is_module_fresh() {
 # build_module NAME: only what changed. Two scripts do not build the same
 # module at once.
 build_module() {
-	local name=$1 tree=$ROOT/build/$1 lock
+	local name=$1 tree=$ROOT/build/$1 kdir lock variables
 	is_module_fresh "$name" && return
 	mkdir -p "$tree"
 	exec {lock}>"$tree/lock"
 	flock "$lock"
+	kdir=$CACHE/$(module_kernel "$name")/build
+	mapfile -t variables < <(module_variables "$name")
 	is_module_fresh "$name" ||
-		step "Build chan.ko for $name" make_module "$CACHE/$name/build" "$tree" || return
+		step "Build chan.ko for $name" make_module "$kdir" "$tree" "${variables[@]}" ||
+		return
 	exec {lock}>&-
 }

@@ -9,8 +9,10 @@ PACKAGES=(
 	gcc g++ make libc6-dev gcc-multilib bc bison flex libelf-dev libssl-dev
 	perl python3 pkg-config xz-utils cpio kmod rsync
 	qemu-system-x86 busybox-static
-	sparse shellcheck clang-format
-	mandoc man-db gnuplot-nox
+	sparse shellcheck clang-format clang libclang-rt-14-dev llvm spin
+	mandoc man-db gnuplot-nox dwarves abigail-tools
+	git fakeroot debhelper dh-dkms dkms dh-python pybuild-plugin-pyproject
+	python3-all python3-setuptools libkmod-dev graphviz zsh lintian mmdebstrap
 )
 # Large ones, which may also be here by other ways: PACKAGE COMMAND.
 LANGUAGES=(golang-go go rustc rustc)

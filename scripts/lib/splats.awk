@@ -11,7 +11,6 @@ function is_splat(line) {
 	       line ~ /locks? still held|Invalid wait context|bad unlock balance/ ||
 	       line ~ /unbalanced|refcount_t|hung task|blocked for more than/ ||
 	       line ~ /rcu.*(stall|self-detected)|soft lockup|hard LOCKUP/ ||
-	       line ~ /kmemleak: [0-9]+ new suspected/ ||
 	       line ~ /scheduling while atomic|sleeping function called/ ||
 	       line ~ /ODEBUG|list_(add|del) corruption|Bad page|Bad rss/ ||
 	       line ~ /stack guard|stack-protector|usercopy:|workqueue lockup/ ||

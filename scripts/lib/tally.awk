@@ -5,14 +5,40 @@
 #
 #	PASSED FAILED SKIPPED
 #
-# and before it stands a line for each failure. What a program was not there to
-# report counts as failed: the rest of its plan, and at least one if it ended
-# badly without a "not ok".
+# and before it stands for each failure
+#
+#	# failed: KERNEL: SUITE: WHAT
+#	#   | the last of what was said about it
+#
+# and one line for each reason to skip. What a program was not there to report
+# counts as failed: the rest of its plan, and at least one if it ended badly
+# without a "not ok".
+
+# hear LINE: keep the last of what is said, until a result comes.
+function hear(line) {
+	sub(/^# ?/, "", line)
+	if (line !~ /^[ \t]*$/)
+		said[++heard] = substr(line, 1, 200)
+}
+
+function tell(    i) {
+	for (i = heard > MOST_LINES ? heard - MOST_LINES + 1 : 1; i <= heard; i++)
+		printf "#   | %s\n", said[i]
+	heard = 0
+}
 
 function fail(what, count) {
 	failed += count
 	suite_failed += count
 	printf "# failed: %s: %s: %s\n", kernel, suite, what
+	tell()
+}
+
+# skip LINE: the reason stands behind the mark.
+function skip(line) {
+	skipped++
+	sub(/.*# SKIP */, "", line)
+	reasons[line]++
 }
 
 function finish_suite(status) {
@@ -31,11 +57,12 @@ function finish_suite(status) {
 
 BEGIN {
 	KSFT_SKIP = 4
+	MOST_LINES = 10
 }
 
 /^# suite / {
 	suite = $3
-	seen = plan = planned = suite_failed = 0
+	seen = plan = planned = suite_failed = heard = 0
 	next
 }
 
@@ -50,10 +77,8 @@ suite == "" { next }
 	plan = substr($1, 4) + 0
 	planned = 1
 	# "1..0 # SKIP" is a whole program that cannot run here.
-	if (plan == 0) {
-		skipped++
-		printf "# skipped: %s: %s: %s\n", kernel, suite, $0
-	}
+	if (plan == 0)
+		skip($0)
 	next
 }
 
@@ -65,13 +90,15 @@ suite == "" { next }
 
 /^ok/ {
 	seen++
-	if (/# SKIP/) {
-		skipped++
-		printf "# skipped: %s: %s: %s\n", kernel, suite, $0
-	} else {
+	heard = 0
+	if (/# SKIP/)
+		skip($0)
+	else
 		passed++
-	}
+	next
 }
+
+{ hear($0) }
 
 END {
 	if (suite != "")
@@ -83,5 +110,7 @@ END {
 			fail("did not run", 1)
 		}
 	}
+	for (reason in reasons)
+		printf "# skipped: %s: %d: %s\n", kernel, reasons[reason], reason
 	print passed + 0, failed + 0, skipped + 0
 }
