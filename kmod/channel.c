@@ -3,6 +3,7 @@
  * A channel: its life, its ends, and what can be seen of it.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/seq_file.h>
@@ -11,6 +12,7 @@
 #include <linux/chan.h>
 
 #include "channel.h"
+#include "group.h"
 #include "scope.h"
 #include "trace.h"
 #include "usercopy.h"
@@ -21,8 +23,6 @@
 /* How many parked tasks of one side debugfs shows. */
 #define SHOW_PARKED 64
 
-static LIST_HEAD(all_channels);
-static DEFINE_MUTEX(all_channels_lock);
 static atomic64_t last_id;
 
 /**
@@ -43,39 +43,38 @@ int channel_limits(u32 capacity, u32 *max_msg)
 
 /**
  * channel_create - make a channel
- * @scope: that owns it; %NULL for a named one
+ * @scope: that owns it
  * @user: whom it is charged to, taken over on success; %NULL for a named one
  * @capacity: messages to buffer
  * @max_msg: longest message in bytes
  *
  * An anonymous channel hangs up, a named one does not unless told to.
  *
- * Return: the channel, with one reference and no ends, or %NULL.
+ * Return: the channel, with one reference and no ends; %-ENOMEM; %-ECANCELED.
  */
 struct channel *channel_create(struct chan_scope *scope, struct chan_user *user,
 			       u32 capacity, u32 max_msg)
 {
 	struct channel *ch = kzalloc(sizeof(*ch), GFP_CHAN);
+	int err;
 
 	if (!ch)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&ch->lock);
 	match_init(&ch->match, capacity);
 	ch->max_msg = max_msg;
 	ch->id = atomic64_inc_return(&last_id);
-	ch->named = !scope;
+	ch->named = !user;
 	ch->hangup = !ch->named;
 	init_waitqueue_head(&ch->recv_pollers);
 	init_waitqueue_head(&ch->send_pollers);
 	kref_init(&ch->ref);
-	ch->scope = scope;
 	ch->user = user;
-	if (scope)
-		scope_add_channel(scope);
-
-	mutex_lock(&all_channels_lock);
-	list_add_tail(&ch->all, &all_channels);
-	mutex_unlock(&all_channels_lock);
+	err = scope_add_channel(scope, ch);
+	if (err) {
+		kfree(ch);
+		return ERR_PTR(err);
+	}
 	return ch;
 }
 
@@ -88,20 +87,18 @@ static void channel_release(struct kref *ref)
 {
 	struct channel *ch = container_of(ref, struct channel, ref);
 
-	list_del(&ch->all);
-	mutex_unlock(&all_channels_lock);
+	scope_drop_channel(ch);
+	mutex_unlock(&scopes_lock);
 	msg_free_list(&ch->match.line);
 	msg_free_list(&ch->match.spares);
 	if (ch->user)
 		chan_user_uncharge_channel(ch->user);
-	if (ch->scope)
-		scope_drop_channel(ch->scope);
 	kfree(ch);
 }
 
 void channel_put(struct channel *ch)
 {
-	kref_put_mutex(&ch->ref, channel_release, &all_channels_lock);
+	kref_put_mutex(&ch->ref, channel_release, &scopes_lock);
 }
 
 /* Let every parked task go, a batch at a time; the lock is dropped between. */
@@ -153,6 +150,26 @@ static void finish_end(struct channel *ch)
 	notify_end(ch);
 }
 
+/*
+ * With @parked, those who are parked are to be told that instead.  Who gets true
+ * calls finish_end().
+ */
+static bool end_as(struct channel *ch, u32 state, u32 cause, u32 parked)
+{
+	LIST_HEAD(dropped);
+	bool ended;
+
+	spin_lock(&ch->lock);
+	ended = begin_end(ch, state, cause);
+	if (ended) {
+		ch->match.parked_cause = parked;
+		drop_useless(&ch->match, &dropped);
+	}
+	spin_unlock(&ch->lock);
+	msg_free_list(&dropped);
+	return ended;
+}
+
 /**
  * channel_end - end a channel, unless it has ended before
  * @ch: the channel
@@ -161,18 +178,30 @@ static void finish_end(struct channel *ch)
  */
 void channel_end(struct channel *ch, u32 state, u32 cause)
 {
-	LIST_HEAD(dropped);
-	bool ended;
+	if (end_as(ch, state, cause, 0))
+		finish_end(ch);
+}
 
-	spin_lock(&ch->lock);
-	ended = begin_end(ch, state, cause);
-	if (ended)
-		drop_useless(&ch->match, &dropped);
-	spin_unlock(&ch->lock);
-	if (!ended)
-		return;
+/**
+ * channel_begin_cancel - end a channel, because its scope is cancelled
+ * @ch: the channel
+ * @parked: positive errno for those who are parked now
+ *
+ * From now on nothing succeeds on it.  A channel that has ended before is
+ * cancelled, too: what is buffered in it is dropped.
+ */
+void channel_begin_cancel(struct channel *ch, u32 parked)
+{
+	end_as(ch, CHAN_STATE_CANCELED, ECANCELED, parked);
+}
+
+/**
+ * channel_finish_cancel - tell those who are parked on it, or poll it
+ * @ch: the channel, cancelled
+ */
+void channel_finish_cancel(struct channel *ch)
+{
 	finish_end(ch);
-	msg_free_list(&dropped);
 }
 
 /**
@@ -202,14 +231,28 @@ static u32 hangup_state(const struct channel *ch, fmode_t mode)
 	return CHAN_STATE_OPEN;
 }
 
+/* Has it ended only as far as those go who have it open? */
+static bool can_begin_anew(const struct channel *ch)
+{
+	switch (ch->match.state) {
+	case CHAN_STATE_OPEN:
+	case CHAN_STATE_REMOVED:
+		return false;
+	case CHAN_STATE_CANCELED:
+		return ch->named && !ch->adopted;
+	default:
+		return ch->named;
+	}
+}
+
 /* An ended channel that nobody has open is new for the next who opens it. */
 static void reset_unused(struct channel *ch, struct list_head *dropped)
 {
-	if (ch->send_ends || ch->recv_ends || !ch->match.state || !ch->named ||
-	    ch->match.state == CHAN_STATE_REMOVED)
+	if (ch->send_ends || ch->recv_ends || !can_begin_anew(ch))
 		return;
 	match_drop(&ch->match, dropped);
 	match_init(&ch->match, ch->match.capacity);
+	ch->match.guarded = !!ch->guard;
 	ch->id = atomic64_inc_return(&last_id);
 }
 
@@ -254,28 +297,124 @@ static __poll_t end_mask(u32 state)
 	}
 }
 
+static void set_guard(struct channel *ch, struct chan_scope *guard)
+{
+	WRITE_ONCE(ch->guard, guard);
+	WRITE_ONCE(ch->match.guarded, !!guard);
+}
+
+/**
+ * channel_set_guard - let a scope say who may use a channel
+ * @ch: the channel
+ * @guard: the scope
+ */
+void channel_set_guard(struct channel *ch, struct chan_scope *guard)
+{
+	spin_lock(&ch->lock);
+	set_guard(ch, guard);
+	spin_unlock(&ch->lock);
+}
+
+/**
+ * channel_adopt - let another scope say who may use a named channel
+ * @ch: the channel
+ * @mode: of the one file that is open on it
+ * @guard: who may say so, %NULL for nobody
+ *
+ * Return: 0; -EBUSY if it is in use; -ENODEV if the device is gone.
+ */
+int channel_adopt(struct channel *ch, fmode_t mode, struct chan_scope *guard)
+{
+	int err = 0;
+
+	spin_lock(&ch->lock);
+	if (ch->match.state == CHAN_STATE_REMOVED)
+		err = -ENODEV;
+	else if (ch->match.state || ch->match.nr_msgs ||
+		 ch->send_ends != !!(mode & FMODE_WRITE) ||
+		 ch->recv_ends != !!(mode & FMODE_READ))
+		err = -EBUSY;
+	if (!err) {
+		ch->adopted = true;
+		set_guard(ch, guard);
+	}
+	spin_unlock(&ch->lock);
+	return err;
+}
+
+/**
+ * channel_disown - let everybody use an adopted channel again
+ * @ch: the channel, cancelled; begins anew when nobody has it open
+ */
+void channel_disown(struct channel *ch)
+{
+	LIST_HEAD(dropped);
+
+	spin_lock(&ch->lock);
+	ch->adopted = false;
+	set_guard(ch, NULL);
+	reset_unused(ch, &dropped);
+	spin_unlock(&ch->lock);
+	msg_free_list(&dropped);
+}
+
+/**
+ * channel_access_others - may a task use a channel, if that takes a closer look?
+ * @ch: the channel
+ *
+ * Return: 0 or -EACCES.
+ */
+int channel_access_others(const struct channel *ch)
+{
+	struct chan_scope *guard;
+	int err = 0;
+
+	/* An adopted one may be returned, and its scopes go, at any time. */
+	rcu_read_lock();
+	guard = READ_ONCE(ch->guard);
+	if (guard && !scope_admits(guard))
+		err = scope_admits_others(guard, READ_ONCE(ch->scope));
+	rcu_read_unlock();
+	/* To look through many files takes its time. */
+	if (err)
+		cond_resched();
+	return err;
+}
+
+/* Whoever is kept out would not wait to be told so. */
+static __poll_t kept_out_mask(fmode_t mode)
+{
+	return EPOLLERR | (mode & FMODE_READ ? EPOLLIN | EPOLLRDNORM : 0) |
+	       (mode & FMODE_WRITE ? EPOLLOUT | EPOLLWRNORM : 0);
+}
+
 /**
  * channel_poll - what would not wait
  * @ch: the channel
  * @file: a file on it
  * @wait: for poll_wait()
+ * @self: whose parked operations do not count, %NULL if all do
  *
  * Return: the poll events that hold.
  */
-__poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait)
+__poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait,
+		      const struct task_struct *self)
 {
 	__poll_t mask;
 
+	/* First, as an epoll of who is let in later asks only once. */
 	if (file->f_mode & FMODE_READ)
 		poll_wait(file, &ch->recv_pollers, wait);
 	if (file->f_mode & FMODE_WRITE)
 		poll_wait(file, &ch->send_pollers, wait);
+	if (channel_access(ch))
+		return kept_out_mask(file->f_mode);
 
 	spin_lock(&ch->lock);
 	mask = end_mask(ch->match.state);
-	if ((file->f_mode & FMODE_READ) && match_readable(&ch->match))
+	if ((file->f_mode & FMODE_READ) && match_readable(&ch->match, self))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if ((file->f_mode & FMODE_WRITE) && match_writable(&ch->match))
+	if ((file->f_mode & FMODE_WRITE) && match_writable(&ch->match, self))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	spin_unlock(&ch->lock);
 	return mask;
@@ -328,8 +467,8 @@ static void fill_info(const struct channel *ch, struct chan_info *info)
 		.capacity = ch->match.capacity,
 		.max_msg = ch->max_msg,
 		.buffered = ch->match.nr_msgs,
-		.parked_senders = ch->match.nr_senders,
-		.parked_receivers = ch->match.nr_receivers,
+		.parked_senders = match_parked(&ch->match.senders),
+		.parked_receivers = match_parked(&ch->match.receivers),
 		.send_ends = ch->send_ends,
 		.recv_ends = ch->recv_ends,
 		.flags = (ch->named ? CHAN_INFO_NAMED : 0) |
@@ -371,25 +510,42 @@ const char *channel_state_name(u32 state)
 	return names[state];
 }
 
-static void show_parked(struct seq_file *m, const struct list_head *queue,
+/* How long its owner has been asleep. */
+static unsigned int asleep_ms(const struct chan_call *call)
+{
+	if (READ_ONCE(call->sleep) == CALL_AWAKE)
+		return 0;
+	return jiffies_to_msecs(jiffies - READ_ONCE(call->since));
+}
+
+static void show_parked(struct seq_file *m, const struct queue *queue,
 			const char *what)
 {
 	unsigned int shown = 0;
 	struct chan_op *op;
 
-	list_for_each_entry(op, queue, node) {
+	hlist_for_each_entry(op, queue, node) {
 		struct task_struct *task = op->call->task;
 
+		if (!call_claimable(op->call))
+			continue;
 		if (shown++ == SHOW_PARKED) {
 			seq_puts(m, "  ...\n");
 			break;
 		}
-		seq_printf(m, "  %s pid %d %s\n", what, task_pid_nr(task),
-			   task->comm);
+		seq_printf(m, "  %s pid %d ", what, task_pid_nr(task));
+		show_name(m, task->comm);
+		seq_printf(m, " for %u ms\n", asleep_ms(op->call));
 	}
 }
 
-static void show_channel(struct seq_file *m, struct channel *ch)
+/**
+ * channel_show - show a channel and who is parked on it
+ * @m: where to
+ * @ch: the channel
+ * @scope_id: of its scope
+ */
+void channel_show(struct seq_file *m, struct channel *ch, u64 scope_id)
 {
 	struct chan_info info;
 
@@ -401,22 +557,9 @@ static void show_channel(struct seq_file *m, struct channel *ch)
 		   info.max_msg);
 	seq_printf(m, " buffered %u send_ends %u recv_ends %u", info.buffered,
 		   info.send_ends, info.recv_ends);
-	seq_printf(m, " sent %llu received %llu\n", info.sent, info.received);
+	seq_printf(m, " sent %llu received %llu scope %llu\n", info.sent,
+		   info.received, scope_id);
 	show_parked(m, &ch->match.senders, "sender");
 	show_parked(m, &ch->match.receivers, "receiver");
 	spin_unlock(&ch->lock);
-}
-
-/**
- * channel_show_all - list all channels and who is parked on them
- * @m: where to
- */
-void channel_show_all(struct seq_file *m)
-{
-	struct channel *ch;
-
-	mutex_lock(&all_channels_lock);
-	list_for_each_entry(ch, &all_channels, all)
-		show_channel(m, ch);
-	mutex_unlock(&all_channels_lock);
 }

@@ -12,6 +12,7 @@
 #include <linux/wait.h>
 
 #include "match.h"
+#include "scope.h"
 
 /*
  * DOC: Lock order
@@ -19,20 +20,26 @@
  * Outer to inner; a lock may be taken while any above it is held::
  *
  *     named_lock (named.c, mutex)        device nodes come and go
- *       all_channels_lock (channel.c, mutex)     the list for debugfs
+ *       scopes_lock (scope.c, mutex)     the tree of scopes, the channels in each
  *         channel->lock (spinlock)       the meeting place and the ends
+ *           call->lock (spinlock)        who may fulfil a select; of two, first
+ *                                        the one at the lower address
  *           rq->lock of a woken task     wake_up_process()
+ *         channel->*_pollers.lock, scope->pollers.lock
+ *         tasklist_lock, siglock         kill_pgrp()
+ *         task->alloc_lock               the files of the owner of a scope
+ *           files->file_lock             (deadlock.c)
  *
- *     all_scopes_lock (scope.c, mutex)   the list for debugfs
  *     users_lock (user.c, mutex)         the table of users
- *     channel->*_pollers.lock            inside nothing of ours
+ *     files->file_lock                   whether a task owns a scope; inside
+ *                                        nothing of ours
  *
- * No lock is held while user memory is touched, and the usual operation takes
- * channel->lock once.  Nothing relies on a spinlock disabling preemption.
+ * No lock is held while user memory is touched.  The usual operation takes
+ * channel->lock once; a select takes it of one channel after the other, never of
+ * two at once.  Nothing relies on a spinlock disabling preemption.
  */
 
 struct chan_info;
-struct chan_scope;
 struct chan_user;
 struct seq_file;
 
@@ -46,29 +53,53 @@ struct seq_file;
  * @id: identity, for people
  * @hangup: the channel ends when one side has no file left
  * @named: has a device node; constant
+ * @adopted: a named one that is not the root's
  * @recv_pollers: poll waiters that want to receive
  * @send_pollers: poll waiters that want to send
  * @ref: one for each open file, one for the device node
- * @scope: that owns it, %NULL for a named one; constant
+ * @guard: the scope that says who may use it, %NULL if everybody may; read
+ *	without a lock, see scope.h
+ * @scope: that owns it; under scopes_lock, or RCU
  * @user: whom it is charged to, %NULL for a named one; constant
- * @all: place in the list of all channels
+ * @in_scope: place among the channels of @scope
  */
 struct channel {
 	spinlock_t lock;	/* everything but the constant and the atomic */
 	struct match match;
 	u32 max_msg;
+	struct chan_scope *guard;
 	u32 send_ends;
 	u32 recv_ends;
 	u64 id;
 	bool hangup;
 	bool named;
+	bool adopted;
 	wait_queue_head_t recv_pollers;
 	wait_queue_head_t send_pollers;
 	struct kref ref;
 	struct chan_scope *scope;
 	struct chan_user *user;
-	struct list_head all;
+	struct list_head in_scope;
 };
+
+/*
+ * Is it plain that the current task may use a channel?  The guard of an anonymous
+ * one stays as long as the channel.
+ */
+static __always_inline bool channel_admits(const struct channel *ch)
+{
+	struct chan_scope *guard = READ_ONCE(ch->guard);
+
+	return likely(!guard || (!ch->named && scope_admits(guard)));
+}
+
+int channel_access_others(const struct channel *ch);
+
+/* May the current task use it?  Return: 0 or -EACCES. */
+static __always_inline int channel_access(const struct channel *ch)
+{
+	return channel_admits(ch) ? 0 : channel_access_others(ch);
+}
 
 /*
  * Tell pollers of a change that was made under the lock.  A poller puts itself
@@ -94,8 +125,15 @@ static inline void channel_notify_senders(struct channel *ch)
 /* A guess without the lock. */
 static inline bool channel_looks_readable(const struct channel *ch)
 {
-	return READ_ONCE(ch->match.nr_msgs) || READ_ONCE(ch->match.nr_senders) ||
+	return READ_ONCE(ch->match.nr_msgs) || READ_ONCE(ch->match.senders.nr) ||
 	       READ_ONCE(ch->match.state);
+}
+
+/* As well. */
+static inline bool channel_looks_writable(const struct channel *ch)
+{
+	return READ_ONCE(ch->match.nr_msgs) < ch->match.capacity ||
+	       READ_ONCE(ch->match.receivers.nr) || READ_ONCE(ch->match.state);
 }
 
 int channel_limits(u32 capacity, u32 *max_msg);
@@ -107,14 +145,20 @@ void channel_put(struct channel *ch);
 void channel_attach(struct channel *ch, fmode_t mode);
 void channel_detach(struct channel *ch, fmode_t mode);
 
-__poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait);
+__poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait,
+		      const struct task_struct *self);
 void channel_end(struct channel *ch, u32 state, u32 cause);
+void channel_begin_cancel(struct channel *ch, u32 parked);
+void channel_finish_cancel(struct channel *ch);
+void channel_set_guard(struct channel *ch, struct chan_scope *guard);
+int channel_adopt(struct channel *ch, fmode_t mode, struct chan_scope *guard);
+void channel_disown(struct channel *ch);
 
 int channel_configure(struct channel *ch, const u32 *capacity,
 		      const u32 *max_msg);
 void channel_set_hangup(struct channel *ch, bool hangup);
 void channel_info(struct channel *ch, struct chan_info *info);
 const char *channel_state_name(u32 state);
-void channel_show_all(struct seq_file *m);
+void channel_show(struct seq_file *m, struct channel *ch, u64 scope_id);
 
 #endif /* _CHAN_CHANNEL_H */

@@ -7,7 +7,6 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
-#include "channel.h"
 #include "debugfs.h"
 #include "scope.h"
 
@@ -15,7 +14,7 @@ static struct dentry *root;
 
 static int channels_show(struct seq_file *m, void *unused)
 {
-	channel_show_all(m);
+	scope_show_channels(m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(channels);

@@ -16,26 +16,60 @@
 #include "channel.h"
 #include "end.h"
 #include "ioctl.h"
+#include "select.h"
 #include "transfer.h"
 #include "usercopy.h"
+
+static __always_inline ssize_t read_one(struct file *file, char __user *base,
+					size_t len)
+{
+	struct chan_buf to = { .base = base, .len = len };
+
+	return channel_recv(file->private_data, &to, file->f_flags & O_NONBLOCK,
+			    NULL);
+}
+
+static __always_inline ssize_t write_one(struct file *file,
+					 const char __user *base, size_t len)
+{
+	struct chan_buf from = { .base = (char __user *)base, .len = len };
+
+	if (!len)
+		return 0;
+	return channel_send(file->private_data, &from,
+			    file->f_flags & O_NONBLOCK, NULL);
+}
+
+/* Apart, so that others need not keep their arguments for after a call. */
+static noinline ssize_t read_if_let_in(struct file *file, char __user *base,
+				       size_t len)
+{
+	return channel_access_others(file->private_data) ?:
+		       read_one(file, base, len);
+}
+
+static noinline ssize_t write_if_let_in(struct file *file,
+					const char __user *base, size_t len)
+{
+	return channel_access_others(file->private_data) ?:
+		       write_one(file, base, len);
+}
 
 /* For read(2) and write(2), which come here without an iov_iter. */
 static ssize_t end_read(struct file *file, char __user *base, size_t len,
 			loff_t *pos)
 {
-	struct chan_buf to = { .base = base, .len = len };
-
-	return channel_recv(file->private_data, &to,
-			    file->f_flags & O_NONBLOCK);
+	if (unlikely(!channel_admits(file->private_data)))
+		return read_if_let_in(file, base, len);
+	return read_one(file, base, len);
 }
 
 static ssize_t end_write(struct file *file, const char __user *base, size_t len,
 			 loff_t *pos)
 {
-	struct chan_buf from = { .base = (char __user *)base, .len = len };
-
-	return channel_send(file->private_data, &from,
-			    file->f_flags & O_NONBLOCK);
+	if (unlikely(!channel_admits(file->private_data)))
+		return write_if_let_in(file, base, len);
+	return write_one(file, base, len);
 }
 
 static bool iocb_nowait(const struct kiocb *iocb)
@@ -48,22 +82,28 @@ static bool iocb_nowait(const struct kiocb *iocb)
 static ssize_t end_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct chan_buf to = { .len = iov_iter_count(iter), .iter = iter };
+	struct channel *ch = iocb->ki_filp->private_data;
+	int err = channel_access(ch);
 
-	return channel_recv(iocb->ki_filp->private_data, &to,
-			    iocb_nowait(iocb));
+	if (unlikely(err))
+		return err;
+	return channel_recv(ch, &to, iocb_nowait(iocb), NULL);
 }
 
 static ssize_t end_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct chan_buf from = { .len = iov_iter_count(iter), .iter = iter };
+	struct channel *ch = iocb->ki_filp->private_data;
+	int err = channel_access(ch);
 
-	return channel_send(iocb->ki_filp->private_data, &from,
-			    iocb_nowait(iocb));
+	if (unlikely(err || !from.len))
+		return err;
+	return channel_send(ch, &from, iocb_nowait(iocb), NULL);
 }
 
 static __poll_t end_poll(struct file *file, poll_table *wait)
 {
-	return channel_poll(file->private_data, file, wait);
+	return channel_poll(file->private_data, file, wait, NULL);
 }
 
 static int end_release(struct inode *inode, struct file *file)
@@ -97,13 +137,16 @@ static void end_show_fdinfo(struct seq_file *m, struct file *file)
 static long end_ioctl_close(struct chan_request *req)
 {
 	const struct chan_close *arg = req->arg;
+	struct channel *ch = req->file->private_data;
+	int err = channel_access(ch);
 
+	if (err)
+		return err;
 	if (arg->flags || arg->error > CHAN_MAX_ERROR)
 		return -EINVAL;
 	if (!(req->file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	channel_end(req->file->private_data,
-		    arg->error ? CHAN_STATE_FAILED : CHAN_STATE_CLOSED,
+	channel_end(ch, arg->error ? CHAN_STATE_FAILED : CHAN_STATE_CLOSED,
 		    arg->error);
 	return 0;
 }
@@ -111,8 +154,12 @@ static long end_ioctl_close(struct chan_request *req)
 static long end_ioctl_info(struct chan_request *req)
 {
 	struct chan_info *arg = req->arg;
+	struct channel *ch = req->file->private_data;
+	int err = channel_access(ch);
 
-	channel_info(req->file->private_data, arg);
+	if (err)
+		return err;
+	channel_info(ch, arg);
 	if (req->file->f_mode & FMODE_WRITE)
 		arg->flags |= CHAN_INFO_SEND;
 	if (req->file->f_mode & FMODE_READ)
@@ -125,15 +172,18 @@ static const struct chan_ioctl end_ioctls[] = {
 		   chan_ioctl_version),
 	CHAN_IOCTL(CHAN_IOC_CLOSE, struct chan_close, flags, end_ioctl_close),
 	CHAN_IOCTL(CHAN_IOC_INFO, struct chan_info, received, end_ioctl_info),
+	CHAN_IOCTL(CHAN_IOC_SELECT, struct chan_select, deadline, select_ioctl),
 };
 
 static long end_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	if (cmd == CHAN_IOC_SELECT)
+		return select_known((void __user *)arg);
 	return chan_ioctl_dispatch(file, cmd, arg, end_ioctls,
 				   ARRAY_SIZE(end_ioctls));
 }
 
-static const struct file_operations end_fops = {
+const struct file_operations end_fops = {
 	.owner = THIS_MODULE,
 	.read = end_read,
 	.write = end_write,

@@ -31,6 +31,24 @@ ASSERT_FIELD(struct chan_info, received, 56);
 ASSERT_SIZE(struct chan_dev_add, 48);
 ASSERT_FIELD(struct chan_dev_add, mode, 32);
 ASSERT_SIZE(struct chan_dev_remove, 36);
+ASSERT_SIZE(struct chan_case, CHAN_CASE_SIZE_VER0);
+ASSERT_FIELD(struct chan_case, buf, 16);
+ASSERT_FIELD(struct chan_case, pid, 32);
+ASSERT_FIELD(struct chan_case, fds, 40);
+ASSERT_FIELD(struct chan_case, reserved, 52);
+ASSERT_SIZE(struct chan_select, 32);
+ASSERT_FIELD(struct chan_select, index, 20);
+ASSERT_FIELD(struct chan_select, deadline, 24);
+ASSERT_SIZE(struct chan_scope_bind, 8);
+ASSERT_SIZE(struct chan_scope_set, 24);
+ASSERT_FIELD(struct chan_scope_set, signal, 16);
+ASSERT_SIZE(struct chan_scope_cancel, 8);
+ASSERT_SIZE(struct chan_scope_wait, 24);
+ASSERT_FIELD(struct chan_scope_wait, cause, 16);
+ASSERT_SIZE(struct chan_scope_info, 40);
+ASSERT_FIELD(struct chan_scope_info, pgid, 16);
+ASSERT_FIELD(struct chan_scope_info, channels, 32);
+ASSERT_SIZE(struct chan_adopt, 8);
 
 static const struct chan_ioctl *
 find_ioctl(unsigned int cmd, const struct chan_ioctl *table, size_t count)
@@ -108,6 +126,7 @@ long chan_ioctl_version(struct chan_request *req)
 	if (arg->reserved)
 		return -EINVAL;
 	arg->version = CHAN_VERSION;
-	arg->features = CHAN_FEATURE_DEV;
+	arg->features = CHAN_FEATURE_DEV | CHAN_FEATURE_SELECT |
+			CHAN_FEATURE_SCOPE;
 	return chan_ioctl_reply(req);
 }

@@ -11,42 +11,50 @@
 
 /* How many receivers are told at once that a message does not fit. */
 #define REJECT_BATCH 64
+/* How many parked operations are looked at to count them. */
+#define COUNT_MAX 1024
 
 void match_init(struct match *m, u32 capacity)
 {
-	INIT_LIST_HEAD(&m->senders);
-	INIT_LIST_HEAD(&m->receivers);
+	queue_init(&m->senders);
+	queue_init(&m->receivers);
 	INIT_LIST_HEAD(&m->line);
 	INIT_LIST_HEAD(&m->spares);
-	m->nr_senders = 0;
-	m->nr_receivers = 0;
 	m->nr_msgs = 0;
 	m->nr_spares = 0;
 	m->capacity = capacity;
-	m->state = CHAN_STATE_OPEN;
+	m->special = 0;
 	m->cause = 0;
+	m->parked_cause = 0;
 	m->order = 0;
 	m->sent = 0;
 	m->received = 0;
 }
 
-/* Acquire: what the owner wrote before it parked is ours to read. */
-static bool call_claim(struct chan_call *call)
+static bool op_claim(struct chan_op *op)
 {
-	return atomic_cmpxchg(&call->state, CALL_PARKED, CALL_CLAIMED) ==
-	       CALL_PARKED;
+	return call_claim(op->call, op);
+}
+
+/* Nobody has claimed the own call yet. */
+static bool op_available(const struct chan_op *op)
+{
+	return !op->call->multi || call_claimable(op->call);
+}
+
+static bool op_commit(struct chan_op *op)
+{
+	return call_commit(op->call, op);
 }
 
 static void unqueue_sender(struct match *m, struct chan_op *op)
 {
-	list_del_init(&op->node);
-	m->nr_senders--;
+	queue_del(&m->senders, &op->node);
 }
 
 static void unqueue_receiver(struct match *m, struct chan_op *op)
 {
-	list_del_init(&op->node);
-	m->nr_receivers--;
+	queue_del(&m->receivers, &op->node);
 }
 
 static void call_finish(struct chan_op *op, int status)
@@ -72,54 +80,92 @@ static int recv_error(const struct match *m)
 	return m->cause ? -(int)m->cause : CHAN_EOF;
 }
 
-/* Can this receiver take a message of @len bytes? */
-static int recv_fits(struct chan_op *op, u32 len)
+/* What those who were parked at the end are told, if it is not as usual. */
+static int parked_error(const struct match *m, int usual)
 {
-	if (len > op->room) {
-		op->needed = len;
+	return m->parked_cause ? -(int)m->parked_cause : usual;
+}
+
+/* Can this receiver take a message of @len bytes? */
+static int recv_fits(const struct chan_op *op, u32 len)
+{
+	if (len > op->room)
 		return -EMSGSIZE;
-	}
 	if (!len && op->no_empty)
 		return -EBADMSG;
 	return 0;
 }
 
-/* Claim the first parked receiver that is not part of @call itself. */
-static struct chan_op *next_receiver(struct match *m,
-				     const struct chan_call *call)
+/* The receiver ends with what recv_fits() says. */
+static void misfit(struct chan_op *op, u32 len, int err)
 {
-	struct chan_op *op;
+	op->needed = len;
+	op->status = err;
+}
 
-	list_for_each_entry(op, &m->receivers, node) {
-		if (op->call == call || !call_claim(op->call))
-			continue;
-		unqueue_receiver(m, op);
-		return op;
-	}
-	return NULL;
+static enum call_meeting meet_receiver(struct chan_op *sender,
+				       struct chan_op *receiver)
+{
+	if (sender)
+		return call_meet(sender->call, sender, receiver->call,
+				 receiver);
+	return op_claim(receiver) ? CALL_MET : CALL_MISSED;
+}
+
+/* Tell a receiver that it cannot have the message; false if it is not there. */
+static bool reject_receiver(struct match *m, struct chan_op *op, u32 len,
+			    int err)
+{
+	if (!op_claim(op))
+		return false;
+	unqueue_receiver(m, op);
+	op->needed = len;
+	call_finish(op, err);
+	return true;
 }
 
 /*
- * The same, for a message of @len bytes.  Those that cannot take it are told,
- * at most %REJECT_BATCH of them in one hold of the lock.
+ * Claim the first parked receiver that can take a message of @len bytes; and
+ * commit to @sender, whose call it must not be of, unless that is %NULL.  Those
+ * that cannot take it are told, at most %REJECT_BATCH of them in one hold of the
+ * lock.
  *
- * Return: the receiver, %NULL if there is none, ERR_PTR(-EAGAIN) if there may be
- * one after more that have to be told.
+ * Return: the receiver; %NULL if there is none; ERR_PTR(-EAGAIN) if there may be
+ * one after more that have to be told; ERR_PTR(-EALREADY) if @sender has been
+ * claimed by somebody.
  */
-static struct chan_op *claim_receiver(struct match *m,
-				      const struct chan_call *call, u32 len)
+static __always_inline struct chan_op *
+find_receiver(struct match *m, struct chan_op *sender, u32 len)
 {
 	unsigned int batch = REJECT_BATCH;
+	struct hlist_node *next;
 	struct chan_op *op;
-	int err;
 
-	while (m->nr_receivers && (op = next_receiver(m, call))) {
+	hlist_for_each_entry_safe(op, next, &m->receivers, node) {
+		enum call_meeting met;
+		int err;
+
+		if (sender && op->call == sender->call)
+			continue;
+		if (unlikely(call_is_over(op->call))) {
+			unqueue_receiver(m, op);
+			continue;
+		}
 		err = recv_fits(op, len);
-		if (likely(!err))
-			return op;
-		call_finish(op, err);
-		if (!--batch)
-			return ERR_PTR(-EAGAIN);
+		if (unlikely(err)) {
+			if (sender && !op_available(sender))
+				return ERR_PTR(-EALREADY);
+			if (reject_receiver(m, op, len, err) && !--batch)
+				return ERR_PTR(-EAGAIN);
+			continue;
+		}
+		met = meet_receiver(sender, op);
+		if (unlikely(met == CALL_LOST))
+			return ERR_PTR(-EALREADY);
+		if (unlikely(met == CALL_MISSED))
+			continue;
+		unqueue_receiver(m, op);
+		return op;
 	}
 	return NULL;
 }
@@ -137,7 +183,7 @@ static bool spare_use(struct match *m, struct chan_payload *p)
 	list_del(&msg->node);
 	m->nr_spares--;
 	payload_inline_to_msg(p, msg);
-	payload_from_msg(p, msg);
+	payload_on_heap(p, msg);
 	return true;
 }
 
@@ -153,12 +199,13 @@ static bool spare_keep(struct match *m, struct chan_payload *p,
 	return true;
 }
 
-static void line_add_tail(struct match *m, struct chan_payload *p)
+static inline void line_add_tail(struct match *m, struct chan_payload *p)
 {
-	p->msg->seq = ++m->order;
+	p->msg->seq = m->order + 1;
 	list_add_tail(&p->msg->node, &m->line);
 	m->nr_msgs++;
 	m->sent++;
+	match_move_on(m, p->msg->seq);
 	p->kind = CHAN_PAYLOAD_NONE;
 }
 
@@ -173,6 +220,7 @@ static void line_put_back(struct match *m, struct chan_msg *msg)
 	}
 	list_add_tail(&msg->node, &next->node);
 	m->nr_msgs++;
+	match_move_on(m, m->order + 1);
 }
 
 static struct chan_msg *line_first(struct match *m)
@@ -187,6 +235,7 @@ static void line_take_first(struct match *m, struct chan_payload *p)
 	list_del(&msg->node);
 	m->nr_msgs--;
 	m->received++;
+	match_move_on(m, m->order + 1);
 	if (!spare_keep(m, p, msg))
 		payload_from_msg(p, msg);
 }
@@ -196,10 +245,10 @@ static void line_refill(struct match *m, struct task_struct **wake)
 {
 	struct chan_op *op;
 
-	if (m->state || m->nr_msgs >= m->capacity)
+	if (likely(!m->senders.nr) || m->state || m->nr_msgs >= m->capacity)
 		return;
-	list_for_each_entry(op, &m->senders, node) {
-		if (!call_claim(op->call))
+	hlist_for_each_entry(op, &m->senders, node) {
+		if (!op_claim(op))
 			continue;
 		unqueue_sender(m, op);
 		line_add_tail(m, &op->payload);
@@ -209,30 +258,12 @@ static void line_refill(struct match *m, struct task_struct **wake)
 	}
 }
 
-/**
- * match_send - try to hand a message over
- * @m: the meeting place
- * @op: with the message; private to the caller
- * @wake: set to the receiver that got it
- *
- * Return: %MATCH_DONE with @op->status, and the payload gone if that is 0;
- * %MATCH_OFFERED, the call being claimed now; or %MATCH_NEEDS_MSG,
- * %MATCH_WAIT or %MATCH_AGAIN, still to be sent.
- */
-enum match_verdict match_send(struct match *m, struct chan_op *op,
-			      struct task_struct **wake)
+/* Hand the message over to a receiver that is claimed. */
+static enum match_verdict hand_over(struct match *m, struct chan_op *op,
+				    struct chan_op *receiver,
+				    struct task_struct **wake)
 {
-	struct chan_op *receiver;
-
-	if (m->state) {
-		op->status = send_error(m);
-		return MATCH_DONE;
-	}
-
-	receiver = claim_receiver(m, op->call, op->payload.len);
-	if (IS_ERR(receiver))
-		return MATCH_AGAIN;
-	if (receiver && op->payload.borrowed) {
+	if (op->payload.borrowed) {
 		op->peer = receiver;
 		op->ticket = op->ticket ?: ++m->order;
 		receiver->peer = op;
@@ -240,63 +271,113 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 		*wake = call_settle(receiver->call, CALL_OFFERED);
 		return MATCH_OFFERED;
 	}
+	payload_move(&receiver->payload, &op->payload);
+	receiver->payload.seq = ++m->order;
+	receiver->status = 0;
 	op->status = 0;
-	if (receiver) {
-		payload_move(&receiver->payload, &op->payload);
-		receiver->payload.seq = ++m->order;
-		receiver->status = 0;
-		m->sent++;
-		m->received++;
-		*wake = call_settle(receiver->call, CALL_DONE);
-		return MATCH_DONE;
-	}
-	if (m->capacity && op->payload.kind != CHAN_PAYLOAD_HEAP &&
+	m->sent++;
+	m->received++;
+	*wake = call_settle(receiver->call, CALL_DONE);
+	return MATCH_DONE;
+}
+
+/* Nobody is there to receive: the message waits in line, or its sender does. */
+static enum match_verdict send_to_line(struct match *m, struct chan_op *op)
+{
+	if (!m->capacity)
+		return MATCH_WAIT;
+	if (op->payload.kind != CHAN_PAYLOAD_HEAP &&
 	    !spare_use(m, &op->payload))
 		return MATCH_NEEDS_MSG;
 	if (m->nr_msgs >= m->capacity)
 		return MATCH_WAIT;
+	if (!op_commit(op))
+		return MATCH_LOST;
 	line_add_tail(m, &op->payload);
+	op->status = 0;
 	op->news = true;
 	return MATCH_DONE;
 }
 
 /**
- * match_recv - try to get a message
+ * match_send - try to hand a message over
  * @m: the meeting place
- * @op: where to; private to the caller
- * @wake: set to the sender whose message took the free place in line
+ * @op: with the message; private to the caller, or parked as one of several
+ *	operations of its call
+ * @wake: set to the receiver that got it
  *
- * Return: %MATCH_DONE with @op->status, and a payload if that is 0;
- * %MATCH_TAKE with the claimed sender as @op->peer; or %MATCH_WAIT with nothing
- * changed.
+ * Return: %MATCH_DONE with @op->status, and the payload gone if that is 0;
+ * %MATCH_OFFERED, the call being claimed now; or %MATCH_NEEDS_MSG,
+ * %MATCH_WAIT, %MATCH_AGAIN or %MATCH_LOST, not sent.
  */
-enum match_verdict match_recv(struct match *m, struct chan_op *op,
+enum match_verdict match_send(struct match *m, struct chan_op *op,
 			      struct task_struct **wake)
 {
-	struct chan_op *sender;
+	struct chan_op *receiver;
 
-	if (m->nr_msgs) {
-		op->status = recv_fits(op, line_first(m)->len);
-		if (op->status)
-			return MATCH_DONE;
-		line_take_first(m, &op->payload);
-		line_refill(m, wake);
-		op->news = m->nr_msgs < m->capacity;
-		return MATCH_DONE;
-	}
 	if (m->state) {
-		op->status = recv_error(m);
+		if (!op_commit(op))
+			return MATCH_LOST;
+		op->status = send_error(m);
 		return MATCH_DONE;
 	}
+	/* A message in line is somebody's who is about to look again. */
+	if (m->receivers.nr && !m->nr_msgs) {
+		receiver = find_receiver(m, op, op->payload.len);
+		if (IS_ERR(receiver))
+			return PTR_ERR(receiver) == -EAGAIN ? MATCH_AGAIN :
+							      MATCH_LOST;
+		if (receiver)
+			return hand_over(m, op, receiver, wake);
+	}
+	return send_to_line(m, op);
+}
 
-	list_for_each_entry(sender, &m->senders, node) {
-		if (sender->call == op->call ||
-		    atomic_read(&sender->call->state) != CALL_PARKED)
+static enum match_verdict recv_from_line(struct match *m, struct chan_op *op,
+					 struct task_struct **wake)
+{
+	int err = recv_fits(op, line_first(m)->len);
+
+	if (!op_commit(op))
+		return MATCH_LOST;
+	if (err) {
+		misfit(op, line_first(m)->len, err);
+		return MATCH_DONE;
+	}
+	op->status = 0;
+	line_take_first(m, &op->payload);
+	line_refill(m, wake);
+	op->news = m->nr_msgs < m->capacity;
+	return MATCH_DONE;
+}
+
+static enum match_verdict recv_from_sender(struct match *m, struct chan_op *op)
+{
+	struct chan_op *sender;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(sender, next, &m->senders, node) {
+		enum call_meeting met;
+		int err;
+
+		if (sender->call == op->call)
 			continue;
-		op->status = recv_fits(op, sender->payload.len);
-		if (op->status)
+		if (!call_claimable(sender->call)) {
+			if (call_is_over(sender->call))
+				unqueue_sender(m, sender);
+			continue;
+		}
+		err = recv_fits(op, sender->payload.len);
+		if (err) {
+			if (!op_commit(op))
+				return MATCH_LOST;
+			misfit(op, sender->payload.len, err);
 			return MATCH_DONE;
-		if (!call_claim(sender->call))
+		}
+		met = call_meet(op->call, op, sender->call, sender);
+		if (unlikely(met == CALL_LOST))
+			return MATCH_LOST;
+		if (unlikely(met == CALL_MISSED))
 			continue;
 		unqueue_sender(m, sender);
 		m->sent++;
@@ -307,47 +388,59 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 	return MATCH_WAIT;
 }
 
-/* New ones at the end; one that was here before goes to its old place. */
-static void park(struct match *m, struct list_head *queue, struct chan_op *op)
+/**
+ * match_recv - try to get a message
+ * @m: the meeting place
+ * @op: where to; private to the caller, or parked as one of several operations
+ *	of its call
+ * @wake: set to the sender whose message took the free place in line
+ *
+ * Return: %MATCH_DONE with @op->status, and a payload if that is 0;
+ * %MATCH_TAKE with the claimed sender as @op->peer; or %MATCH_WAIT or
+ * %MATCH_LOST with nothing changed.
+ */
+enum match_verdict match_recv(struct match *m, struct chan_op *op,
+			      struct task_struct **wake)
 {
-	struct list_head *before = queue;
+	if (m->nr_msgs)
+		return recv_from_line(m, op, wake);
+	if (m->state) {
+		if (!op_commit(op))
+			return MATCH_LOST;
+		op->status = recv_error(m);
+		return MATCH_DONE;
+	}
+	return recv_from_sender(m, op);
+}
+
+/**
+ * match_enqueue - let partners see an operation that was here before
+ * @m: the meeting place
+ * @queue: of it
+ * @op: goes to its old place
+ */
+void match_enqueue(struct match *m, struct queue *queue, struct chan_op *op)
+{
 	struct chan_op *other;
 
-	if (!op->ticket) {
-		op->ticket = ++m->order;
-	} else {
-		list_for_each_entry(other, queue, node) {
-			if (other->ticket > op->ticket) {
-				before = &other->node;
-				break;
-			}
-		}
+	hlist_for_each_entry(other, queue, node) {
+		if (other->ticket > op->ticket)
+			break;
 	}
-	/* The lock publishes it. */
-	atomic_set(&op->call->state, CALL_PARKED);
-	list_add_tail(&op->node, before);
+	if (other)
+		queue_add_before(queue, &op->node, &other->node);
+	else
+		queue_add_tail(queue, &op->node);
+	match_move_on(m, m->order + 1);
 }
 
-/**
- * match_park_sender - let partners see a sender
- * @m: the meeting place
- * @op: the sender
+/*
+ * An operation of several that was claimed is available again, in its old place
+ * and in the other queues.  The owner has to look at all of them once more.
  */
-void match_park_sender(struct match *m, struct chan_op *op)
+static struct task_struct *offer_recheck(struct chan_op *op)
 {
-	park(m, &m->senders, op);
-	m->nr_senders++;
-}
-
-/**
- * match_park_receiver - let partners see a receiver
- * @m: the meeting place
- * @op: the receiver
- */
-void match_park_receiver(struct match *m, struct chan_op *op)
-{
-	park(m, &m->receivers, op);
-	m->nr_receivers++;
+	return call_settle(op->call, CALL_RECHECK);
 }
 
 /*
@@ -359,6 +452,11 @@ static void offer_anew(struct match *m, struct chan_op *receiver)
 	struct task_struct *wake = NULL;
 
 	receiver->peer = NULL;
+	if (receiver->call->multi) {
+		match_park_receiver(m, receiver);
+		call_wake(offer_recheck(receiver));
+		return;
+	}
 	switch (match_recv(m, receiver, &wake)) {
 	case MATCH_TAKE:
 		/* Counted when it is accepted. */
@@ -388,7 +486,7 @@ static void offer_anew(struct match *m, struct chan_op *receiver)
  */
 bool match_withdraw_sender(struct match *m, struct chan_op *op)
 {
-	if (call_claim(op->call)) {
+	if (op_claim(op)) {
 		unqueue_sender(m, op);
 		return true;
 	}
@@ -411,7 +509,7 @@ bool match_withdraw_sender(struct match *m, struct chan_op *op)
  */
 bool match_withdraw_receiver(struct match *m, struct chan_op *op)
 {
-	if (!call_claim(op->call))
+	if (!op_claim(op))
 		return false;
 	unqueue_receiver(m, op);
 	return true;
@@ -438,6 +536,37 @@ struct chan_op *match_accept(struct match *m, struct chan_op *op)
 	return sender;
 }
 
+/* It is in its place again, and may be of use on other channels. */
+static void give_back_multi(struct match *m, struct chan_op *sender)
+{
+	match_park_sender(m, sender);
+	call_wake(offer_recheck(sender));
+}
+
+/* There may be another receiver by now. */
+static enum match_verdict give_back_single(struct match *m,
+					   struct chan_op *sender)
+{
+	struct task_struct *receiver = NULL;
+	enum match_verdict verdict = match_send(m, sender, &receiver);
+
+	switch (verdict) {
+	case MATCH_AGAIN:
+		return verdict;
+	case MATCH_DONE:
+		call_finish(sender, sender->status);
+		break;
+	case MATCH_OFFERED:
+		break;
+	default:
+		match_park_sender(m, sender);
+		break;
+	}
+	if (receiver)
+		call_wake(receiver);
+	return MATCH_DONE;
+}
+
 /**
  * match_give_back - a receiver could not copy from the sender it had taken
  * @m: the meeting place
@@ -448,27 +577,19 @@ struct chan_op *match_accept(struct match *m, struct chan_op *op)
  */
 enum match_verdict match_give_back(struct match *m, struct chan_op *sender)
 {
-	struct task_struct *receiver = NULL;
-	enum match_verdict verdict;
+	enum match_verdict verdict = MATCH_DONE;
 
-	if (sender->leaving) {
-		sender->status = -ERESTARTSYS;
-		verdict = MATCH_DONE;
-	} else {
-		verdict = match_send(m, sender, &receiver);
+	if (sender->leaving)
+		call_finish(sender, -ERESTARTSYS);
+	else if (sender->call->multi)
+		give_back_multi(m, sender);
+	else
+		verdict = give_back_single(m, sender);
+	if (verdict == MATCH_DONE) {
+		m->sent--;
+		m->received--;
 	}
-	if (verdict == MATCH_AGAIN)
-		return MATCH_AGAIN;
-
-	m->sent--;
-	m->received--;
-	if (verdict == MATCH_DONE)
-		call_finish(sender, sender->status);
-	else if (verdict != MATCH_OFFERED)
-		match_park_sender(m, sender);
-	if (receiver)
-		call_wake(receiver);
-	return MATCH_DONE;
+	return verdict;
 }
 
 /**
@@ -488,7 +609,9 @@ enum match_verdict match_put_back(struct match *m, struct chan_msg *msg)
 		return MATCH_WAIT;
 	}
 
-	receiver = claim_receiver(m, NULL, msg->len);
+	receiver = NULL;
+	if (!m->nr_msgs || line_first(m)->seq > msg->seq)
+		receiver = find_receiver(m, NULL, msg->len);
 	if (IS_ERR(receiver))
 		return MATCH_AGAIN;
 	if (receiver) {
@@ -501,6 +624,15 @@ enum match_verdict match_put_back(struct match *m, struct chan_msg *msg)
 	return MATCH_DONE;
 }
 
+/* Is there something left to end?  A cancel reaches what is closed, too. */
+static bool can_end(const struct match *m, u32 state)
+{
+	if (m->state == CHAN_STATE_OPEN)
+		return true;
+	return state == CHAN_STATE_CANCELED && m->state != state &&
+	       m->state != CHAN_STATE_REMOVED;
+}
+
 /**
  * match_end - let nothing new begin
  * @m: the meeting place
@@ -509,14 +641,16 @@ enum match_verdict match_put_back(struct match *m, struct chan_msg *msg)
  *
  * The caller then releases the parked, see match_release().
  *
- * Return: false if it had ended before: the first cause stands.
+ * Return: false if it had ended before: the first cause stands, unless it is
+ * cancelled now.
  */
 bool match_end(struct match *m, u32 state, u32 cause)
 {
-	if (m->state)
+	if (!can_end(m, state))
 		return false;
 	m->state = state;
 	m->cause = cause;
+	match_move_on(m, m->order + 1);
 	return true;
 }
 
@@ -529,26 +663,68 @@ bool match_end(struct match *m, u32 state, u32 cause)
  */
 bool match_release(struct match *m, unsigned int batch)
 {
-	struct chan_op *op, *next;
+	struct hlist_node *next;
+	struct chan_op *op;
 
 	/* A named channel may have begun anew meanwhile: with nobody left. */
 	if (!m->state)
 		return false;
-	list_for_each_entry_safe(op, next, &m->senders, node) {
+	hlist_for_each_entry_safe(op, next, &m->senders, node) {
 		if (!batch--)
 			return true;
 		unqueue_sender(m, op);
-		if (call_claim(op->call))
-			call_finish(op, send_error(m));
+		if (op_claim(op))
+			call_finish(op, parked_error(m, send_error(m)));
 	}
-	list_for_each_entry_safe(op, next, &m->receivers, node) {
+	hlist_for_each_entry_safe(op, next, &m->receivers, node) {
 		if (!batch--)
 			return true;
 		unqueue_receiver(m, op);
-		if (call_claim(op->call))
-			call_finish(op, recv_error(m));
+		if (op_claim(op))
+			call_finish(op, parked_error(m, recv_error(m)));
 	}
 	return false;
+}
+
+/**
+ * match_waiting - is somebody parked who could be met?
+ * @queue: of senders or receivers; under the lock
+ * @self: whose own operations do not count, %NULL if all do
+ *
+ * Return: true if so.
+ */
+bool match_waiting(const struct queue *queue, const struct task_struct *self)
+{
+	const struct chan_op *op;
+
+	hlist_for_each_entry(op, queue, node) {
+		if (op->call->task != self && call_claimable(op->call))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * match_parked - how many are parked that could be met
+ * @queue: of senders or receivers; under the lock
+ *
+ * Of very many, only the first are looked at, and the rest taken for such.
+ *
+ * Return: their number.
+ */
+u32 match_parked(const struct queue *queue)
+{
+	unsigned int left = COUNT_MAX;
+	const struct chan_op *op;
+	u32 nr = queue->nr;
+
+	hlist_for_each_entry(op, queue, node) {
+		if (!call_claimable(op->call))
+			nr--;
+		if (!--left)
+			break;
+	}
+	return nr;
 }
 
 /**

@@ -5,13 +5,12 @@
 #ifndef _CHAN_MATCH_H
 #define _CHAN_MATCH_H
 
-#include <linux/atomic.h>
 #include <linux/list.h>
-#include <linux/sched.h>
-#include <linux/sched/task.h>
 #include <linux/types.h>
 
+#include "call.h"
 #include "payload.h"
+#include "queue.h"
 
 /*
  * DOC: Matching
@@ -21,33 +20,9 @@
  * It knows nothing of files, ioctls or user memory.  Its owner serializes every
  * call to it with one lock, which the comments here call *the lock*.
  *
- * What a task wants is a *call*, made of one or more *operations*, of which at
- * most one happens.  An operation lives on the stack of its task.  It first
- * looks for a partner; finding none it is parked, which makes it visible to
- * partners to come.  From then on the call belongs to whoever claims it, by
- * one compare-and-swap of its state::
- *
- *                park              claim                  complete
- *     (private) ------> PARKED -------------> CLAIMED ----------------> DONE
- *                        | ^                   | |
- *               withdraw | | give back         | | offer (receivers only)
- *                        v '-------------------' v
- *                    (private) <------------- OFFERED ---> PARKED, DONE
- *                                  accept        revoke
- *
- * * PARKED: in the queue, anybody's to claim.
- * * CLAIMED: out of the queue, in the hands of one partner, who completes it,
- *   gives it back, or makes it an offer.  A receiver is claimed and settled
- *   within one hold of the lock.  A sender stays claimed while a receiver
- *   copies, without the lock; page faults are off meanwhile, so the copy goes
- *   on as long as the receiver's task is let run.
- * * OFFERED: a receiver has been dealt a sender whose message is borrowed.  The
- *   two point at each other (@peer), under the lock.  The receiver wakes and
- *   accepts; until then the sender can still revoke, upon which the receiver is
- *   dealt the next sender or parked again.
- * * DONE: @status and the payload are final.  The owner may return as soon as
- *   it sees this, and the memory is gone: whoever stores DONE touches the call
- *   no more.
+ * What a task wants is a *call* of one or more *operations*, see call.h.  An
+ * operation lives on the stack of its task.  It looks here for a partner, and
+ * is parked here if there is none.
  *
  * A partner must not leave a trace when it fails, so a receiver copies to user
  * memory *before* it completes the sender, and gives the sender back to its
@@ -58,35 +33,23 @@
  * has its number too, and goes back to its place in line.
  *
  * Invariant, whenever the lock is free: no receiver is parked while there is a
- * message in line, or a sender parked that it could take from.
+ * message in line, or a sender parked that it could take from; unless it is of
+ * the same call, or one of the two is about to look again (%CALL_RECHECK).
+ *
+ * A look at several meeting places, one after the other, is a look at one
+ * instant if none of them has moved on meanwhile: @order does whenever
+ * something has become possible.  What a select that was given back has parked
+ * elsewhere becomes possible, in this sense, when its owner looks again, or when
+ * somebody meets it there.
  */
-
-/* The states of a call, in the order in which a waiter looks at them. */
-enum chan_call_state {
-	CALL_PARKED,
-	CALL_CLAIMED,
-	/* From here on the waiter has something to do. */
-	CALL_OFFERED,
-	CALL_DONE,
-};
-
-/**
- * struct chan_call - what one task waits for
- * @state: an &enum chan_call_state; the owner's until parked
- * @task: whom to wake
- */
-struct chan_call {
-	atomic_t state;
-	struct task_struct *task;
-};
 
 /* For &chan_op.status: the channel was closed and is drained. */
 #define CHAN_EOF	1
 
 /**
  * struct chan_op - one way in which a call can be fulfilled
- * @node: place in the queue of senders or receivers
  * @call: the call that this is an operation of
+ * @node: place in the queue of senders or receivers
  * @peer: the other side of an offer; under the lock
  * @ticket: its turn, from when it is first parked; 0 before
  * @status: 0, a negative errno, or %CHAN_EOF
@@ -95,11 +58,13 @@ struct chan_call {
  * @no_empty: receiver: an empty message is refused with %EBADMSG
  * @leaving: sender: it wants to withdraw, but a receiver has it; under the lock
  * @news: out: by this, what pollers of the other side look at has changed
+ * @unused: so that all flags are cleared at once
  * @payload: the message to send, or the one received
  */
 struct chan_op {
-	struct list_head node;
+	/* Not the node first: gcc would align the stack for it. */
 	struct chan_call *call;
+	struct hlist_node node;
 	struct chan_op *peer;
 	u64 ticket;
 	int status;
@@ -108,6 +73,7 @@ struct chan_op {
 	bool no_empty;
 	bool leaving;
 	bool news;
+	bool unused;
 	struct chan_payload payload;
 };
 
@@ -122,6 +88,7 @@ struct chan_op {
  * @MATCH_WAIT: no partner is there.
  * @MATCH_AGAIN: many receivers could not take the message and were told; drop
  *	the lock for a moment and call again.
+ * @MATCH_LOST: another operation of the same call has been claimed by somebody.
  */
 enum match_verdict {
 	MATCH_DONE,
@@ -130,6 +97,7 @@ enum match_verdict {
 	MATCH_NEEDS_MSG,
 	MATCH_WAIT,
 	MATCH_AGAIN,
+	MATCH_LOST,
 };
 
 /**
@@ -138,31 +106,39 @@ enum match_verdict {
  * @receivers: parked, first come first served
  * @line: messages that no sender waits for
  * @spares: messages that can be used again
- * @nr_senders: parked
- * @nr_receivers: parked
  * @nr_msgs: in line
  * @nr_spares: spare ones
  * @capacity: messages in line at which senders begin to wait
  * @state: an &enum chan_state
+ * @guarded: its owner does not let everybody in
+ * @special: any of these two, in one look
  * @cause: positive errno for receivers once the line is empty
- * @order: numbers given out
+ * @parked_cause: positive errno for those who were parked when it ended; 0 if
+ *	they get what all others do
+ * @order: numbers given out; moves on, at the latest, when a send or a receive
+ *	has become possible; can be read without the lock
  * @sent: messages handed over by senders
  * @received: messages taken by receivers
  *
  * All under the lock.
  */
 struct match {
-	struct list_head senders;
-	struct list_head receivers;
+	struct queue senders;
+	struct queue receivers;
 	struct list_head line;
 	struct list_head spares;
-	u32 nr_senders;
-	u32 nr_receivers;
 	u32 nr_msgs;
 	u32 nr_spares;
 	u32 capacity;
-	u32 state;
+	union {
+		struct {
+			u16 state;
+			u16 guarded;
+		};
+		u32 special;
+	};
 	u32 cause;
+	u32 parked_cause;
 	u64 order;
 	u64 sent;
 	u64 received;
@@ -179,11 +155,8 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 enum match_verdict match_recv(struct match *m, struct chan_op *op,
 			      struct task_struct **wake);
 
-void match_park_sender(struct match *m, struct chan_op *op);
-void match_park_receiver(struct match *m, struct chan_op *op);
 bool match_withdraw_sender(struct match *m, struct chan_op *op);
 bool match_withdraw_receiver(struct match *m, struct chan_op *op);
-
 struct chan_op *match_accept(struct match *m, struct chan_op *op);
 enum match_verdict match_give_back(struct match *m, struct chan_op *sender);
 enum match_verdict match_put_back(struct match *m, struct chan_msg *msg);
@@ -192,37 +165,87 @@ bool match_end(struct match *m, u32 state, u32 cause);
 bool match_release(struct match *m, unsigned int batch);
 void match_drop(struct match *m, struct list_head *dropped);
 
-/* Would a receive not wait? */
-static inline bool match_readable(const struct match *m)
+void match_enqueue(struct match *m, struct queue *queue, struct chan_op *op);
+u32 match_parked(const struct queue *queue);
+bool match_waiting(const struct queue *queue, const struct task_struct *self);
+
+/*
+ * Something has become possible.  After the change, so that who reads the new
+ * number sees it; pairs with the acquire of who looks without the lock.
+ */
+static inline void match_move_on(struct match *m, u64 order)
 {
-	return m->nr_msgs || m->nr_senders || m->state;
+	/* First the change: pairs with the acquire in channel_looks_ready(). */
+	smp_wmb();
+	WRITE_ONCE(m->order, order);
 }
 
-/* Would a send not wait? */
-static inline bool match_writable(const struct match *m)
+/* The first time, and of a call of several operations. */
+static inline void match_park_new(struct match *m, struct queue *queue,
+				  struct chan_op *op)
 {
-	return m->nr_msgs < m->capacity || m->nr_receivers || m->state;
+	u64 ticket = m->order + 1;
+
+	op->ticket = ticket;
+	queue_add_tail(queue, &op->node);
+	match_move_on(m, ticket);
 }
 
 /*
- * Settle a call that this task has claimed.  Its owner may be gone right after,
- * hence the reference to the task, which is to be woken with call_wake().
- * Pairs with the acquire in the waiter: it sees the status and the payload.
+ * Let partners see an operation.  The lock publishes it.  A call of several is
+ * parked from the first of them on, and may be claimed already.
  */
-static inline struct task_struct *call_settle(struct chan_call *call,
-					      enum chan_call_state state)
+static inline void match_park(struct match *m, struct queue *queue,
+			      struct chan_op *op)
 {
-	struct task_struct *task = call->task;
-
-	get_task_struct(task);
-	atomic_set_release(&call->state, state);
-	return task;
+	if (!op->call->multi)
+		atomic_set(&op->call->state, CALL_PARKED);
+	if (unlikely(op->ticket))
+		match_enqueue(m, queue, op);
+	else
+		match_park_new(m, queue, op);
 }
 
-static inline void call_wake(struct task_struct *task)
+static inline void match_park_sender(struct match *m, struct chan_op *op)
 {
-	wake_up_process(task);
-	put_task_struct(task);
+	match_park(m, &m->senders, op);
+}
+
+static inline void match_park_receiver(struct match *m, struct chan_op *op)
+{
+	match_park(m, &m->receivers, op);
+}
+
+/*
+ * Take out an operation that was parked as one of several, if nobody else has:
+ * its call is over.  It is private afterwards.
+ */
+static inline void match_unpark(struct queue *queue, struct chan_op *op)
+{
+	if (likely(op->node.pprev))
+		queue_del(queue, &op->node);
+}
+
+/* Nothing is there for a receiver, and everybody may be one. */
+static inline bool match_is_void(const struct match *m)
+{
+	return !(m->nr_msgs | m->senders.nr | m->special);
+}
+
+/* Would a receive not wait?  What @self has parked does not count. */
+static inline bool match_readable(const struct match *m,
+				  const struct task_struct *self)
+{
+	return m->nr_msgs || m->state ||
+	       (m->senders.nr && match_waiting(&m->senders, self));
+}
+
+/* Would a send not wait?  What @self has parked does not count. */
+static inline bool match_writable(const struct match *m,
+				  const struct task_struct *self)
+{
+	return m->nr_msgs < m->capacity || m->state ||
+	       (m->receivers.nr && match_waiting(&m->receivers, self));
 }
 
 #endif /* _CHAN_MATCH_H */

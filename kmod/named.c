@@ -216,10 +216,11 @@ static int node_add(const char *name, umode_t node_mode, u32 capacity,
 	node = kzalloc(sizeof(*node), GFP_CHAN);
 	if (!node)
 		return -ENOMEM;
-	node->ch = channel_create(NULL, NULL, capacity, max_msg);
-	if (!node->ch) {
+	node->ch = channel_create(scope_root(), NULL, capacity, max_msg);
+	if (IS_ERR(node->ch)) {
+		err = PTR_ERR(node->ch);
 		kfree(node);
-		return -ENOMEM;
+		return err;
 	}
 	node->mode = node_mode;
 	strscpy(node->name, name, sizeof(node->name));
@@ -344,13 +345,17 @@ long named_ioctl_remove(struct chan_request *req)
 static int named_open(struct inode *inode, struct file *file)
 {
 	struct chan_node *node;
+	int err = -ENXIO;
 
 	mutex_lock(&named_lock);
 	node = live ? xa_load(&nodes, iminor(inode) - MINOR(first_devt)) : NULL;
+	/* Who is kept out of an adopted one shall not count as an end either. */
 	if (node)
+		err = channel_access(node->ch);
+	if (!err)
 		end_open(node->ch, file);
 	mutex_unlock(&named_lock);
-	return node ? 0 : -ENXIO;
+	return err;
 }
 
 /* Replaced by those of an end as soon as the channel is known. */

@@ -15,9 +15,9 @@
  * Copying is what a message costs once the sleeping and waking is paid, so the
  * way depends on the length:
  *
- * * inline: up to %CHAN_INLINE bytes lie in the operation itself, on the stack
- *   of its task.  A partner copies them from stack to stack under the lock:
- *   nothing is allocated.
+ * * inline: up to %CHAN_INLINE bytes lie in a &union chan_space beside the
+ *   operation, on the stack of its task.  A partner copies them from stack to
+ *   stack under the lock: nothing is allocated.
  * * heap: a &struct chan_msg changes hands.  What a channel buffers is always
  *   this; the messages that short ones have waited in are kept for the next, up
  *   to %CHAN_SPARES of them, so that a stream through a buffer allocates nothing
@@ -48,9 +48,20 @@ enum chan_payload_kind {
 #define CHAN_INLINE_PAGES	((CHAN_INLINE / sizeof(void *)) - 2)
 
 /**
+ * struct chan_origin - who has sent a message
+ * @pid: the process, as the initial namespace numbers it
+ * @uid: the real user, as the kernel numbers it
+ */
+struct chan_origin {
+	u32 pid;
+	u32 uid;
+};
+
+/**
  * struct chan_msg - a message on the heap
  * @node: place in the line of its channel, or among its spare ones
  * @seq: when it was handed over, see &struct match
+ * @from: who has sent it
  * @len: bytes
  * @room: the most bytes that it could hold
  * @data: the bytes
@@ -58,6 +69,7 @@ enum chan_payload_kind {
 struct chan_msg {
 	struct list_head node;
 	u64 seq;
+	struct chan_origin from;
 	u32 len;
 	u32 room;
 	u8 data[];
@@ -80,25 +92,38 @@ struct chan_pin {
 };
 
 /**
+ * union chan_space - what lies beside an operation
+ * @bytes: room for a short message
+ * @pin: the pages of a pinned one
+ */
+union chan_space {
+	u8 bytes[CHAN_INLINE];
+	struct chan_pin pin;
+};
+
+/**
  * struct chan_payload - one message, however it is held
- * @kind: which of the members holds it
+ * @kind: an &enum chan_payload_kind: which of the members holds it
  * @borrowed: its sender waits until it is copied; always so for pages
  * @len: bytes
  * @seq: received: when it was handed over
- * @bytes: the bytes of a short one
+ * @from: who has sent it
+ * @bytes: where a short one lies, or is to be put: in a &union chan_space.
+ *	That of a sender may be no longer than the message.
+ * @pin: the same place
  * @msg: owned
- * @pin: owned, borrowed to the receiver
  */
 struct chan_payload {
-	enum chan_payload_kind kind;
+	u8 kind;
 	bool borrowed;
 	u32 len;
 	u64 seq;
+	struct chan_origin from;
 	union {
-		u8 bytes[CHAN_INLINE];
-		struct chan_msg *msg;
-		struct chan_pin pin;
+		u8 *bytes;
+		struct chan_pin *pin;
 	};
+	struct chan_msg *msg;
 };
 
 /* Hand a payload over. Not for a borrowed one. */
@@ -107,6 +132,7 @@ static inline void payload_move(struct chan_payload *to,
 {
 	to->kind = from->kind;
 	to->len = from->len;
+	to->from = from->from;
 	if (from->kind == CHAN_PAYLOAD_INLINE)
 		memcpy(to->bytes, from->bytes, from->len);
 	else
@@ -114,13 +140,21 @@ static inline void payload_move(struct chan_payload *to,
 	from->kind = CHAN_PAYLOAD_NONE;
 }
 
+/* It is in @msg now. */
+static inline void payload_on_heap(struct chan_payload *p,
+				   struct chan_msg *msg)
+{
+	p->kind = CHAN_PAYLOAD_HEAP;
+	p->msg = msg;
+}
+
 static inline void payload_from_msg(struct chan_payload *p,
 				    struct chan_msg *msg)
 {
-	p->kind = CHAN_PAYLOAD_HEAP;
+	payload_on_heap(p, msg);
 	p->len = msg->len;
 	p->seq = msg->seq;
-	p->msg = msg;
+	p->from = msg->from;
 }
 
 /* Copy a short message out of the message that it has waited in. */
@@ -130,6 +164,7 @@ static inline void payload_inline_from_msg(struct chan_payload *p,
 	p->kind = CHAN_PAYLOAD_INLINE;
 	p->len = msg->len;
 	p->seq = msg->seq;
+	p->from = msg->from;
 	memcpy(p->bytes, msg->data, msg->len);
 }
 
@@ -138,7 +173,7 @@ static inline void payload_inline_to_msg(const struct chan_payload *p,
 					 struct chan_msg *msg)
 {
 	msg->len = p->len;
-	msg->seq = p->seq;
+	msg->from = p->from;
 	memcpy(msg->data, p->bytes, p->len);
 }
 

@@ -3,6 +3,7 @@
  * One message crosses a channel.  Who meets whom is decided in match.c; here
  * tasks sleep, wake, and copy to and from user memory.
  */
+#include <linux/cred.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
@@ -11,6 +12,7 @@
 #include "trace.h"
 #include "transfer.h"
 #include "usercopy.h"
+#include "wait.h"
 
 /*
  * DOC: What can happen to a transfer
@@ -38,52 +40,13 @@
  */
 #define RECV_TRIES 16
 
-/*
- * Whoever declares an operation marks it __uninitialized, so that the compiler
- * does not clear the room for a message at each call.
- */
-static void op_init(struct chan_op *op, struct chan_call *call)
+/* The process and the user that send, for the receivers that ask. */
+static struct chan_origin own_origin(void)
 {
-	call->task = current;
-	op->call = call;
-	op->peer = NULL;
-	op->ticket = 0;
-	op->leaving = false;
-	op->news = false;
-	op->payload.kind = CHAN_PAYLOAD_NONE;
-	op->payload.borrowed = false;
-}
-
-/*
- * Sleep until there is something to do.
- *
- *	waiter				partner
- *	------				-------
- *	state = INTERRUPTIBLE		status, payload = ...
- *	smp_mb() (A)			call->state = DONE (release, B)
- *	if (call->state ...)		wake_up_process() (full barrier, C)
- *		return			  if (state & INTERRUPTIBLE) wake
- *	schedule()
- *
- * A with C: either we see the new state or the partner sees us asleep.
- * B with the acquire below: with the state we see the result.
- */
-static int call_wait(struct chan_call *call)
-{
-	int err = 0;
-
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (atomic_read_acquire(&call->state) >= CALL_OFFERED)
-			break;
-		if (signal_pending(current)) {
-			err = -ERESTARTSYS;
-			break;
-		}
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
-	return err;
+	return (struct chan_origin){
+		.pid = task_tgid_nr(current),
+		.uid = __kuid_val(current_uid()),
+	};
 }
 
 static bool call_done(struct chan_call *call)
@@ -91,8 +54,11 @@ static bool call_done(struct chan_call *call)
 	return atomic_read_acquire(&call->state) == CALL_DONE;
 }
 
-/* Let others have the lock, and the processor. */
-static void breathe(struct channel *ch) __releases(&ch->lock)
+/**
+ * transfer_breathe - let others have the lock, and the processor
+ * @ch: the channel
+ */
+void transfer_breathe(struct channel *ch) __releases(&ch->lock)
 	__acquires(&ch->lock)
 {
 	spin_unlock(&ch->lock);
@@ -100,16 +66,49 @@ static void breathe(struct channel *ch) __releases(&ch->lock)
 	spin_lock(&ch->lock);
 }
 
-static void wake_partner(struct channel *ch, struct task_struct *task)
+/**
+ * transfer_wake - wake the partner that was left to be woken
+ * @ch: the channel, its lock dropped
+ * @task: as of match_send() or match_recv()
+ */
+void transfer_wake(struct channel *ch, struct task_struct *task)
 {
 	trace_chan_wake(ch, task);
 	call_wake(task);
 }
 
-/* Take the message from user memory, before anything of it is visible. */
-static int send_prepare(struct channel *ch, struct chan_payload *p,
-			const struct chan_buf *from, bool nowait)
+/**
+ * transfer_await_cancel - before somebody is told of a cancel
+ * @op: his operation, which has failed
+ */
+void transfer_await_cancel(const struct chan_op *op)
 {
+	if (op->status == -ECANCELED)
+		scope_await_cancel();
+}
+
+/**
+ * transfer_load - take the message from user memory, before it is visible
+ * @p: the payload
+ * @from: the sender's memory
+ * @space: how long a message may be to lie at @p->bytes
+ *
+ * Return: 0, -EFAULT or -ENOMEM.
+ */
+int transfer_load(struct chan_payload *p, const struct chan_buf *from,
+		  size_t space)
+{
+	p->from = own_origin();
+	if (from->len <= space)
+		return usercopy_inline(p, from);
+	return usercopy_heap(p, from);
+}
+
+/* The same, or borrow it, if that is cheaper. */
+static int send_load(struct channel *ch, struct chan_payload *p,
+		     const struct chan_buf *from, bool nowait)
+{
+	p->from = own_origin();
 	if (from->len <= CHAN_INLINE)
 		return usercopy_inline(p, from);
 	p->borrowed = !ch->match.capacity && !nowait &&
@@ -119,40 +118,10 @@ static int send_prepare(struct channel *ch, struct chan_payload *p,
 	return usercopy_heap(p, from);
 }
 
-/* Look for a receiver, and park if there is none. */
-static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
-				    bool nowait)
+/* Sleep until a receiver has the message, a signal comes, or it is too late. */
+static int send_wait(struct channel *ch, struct chan_op *op, u64 deadline)
 {
-	struct task_struct *wake = NULL;
-	enum match_verdict verdict;
-
-	spin_lock(&ch->lock);
-	while ((verdict = match_send(&ch->match, op, &wake)) == MATCH_AGAIN)
-		breathe(ch);
-	if (verdict == MATCH_WAIT && !nowait)
-		match_park_sender(&ch->match, op);
-	spin_unlock(&ch->lock);
-	if (wake)
-		wake_partner(ch, wake);
-	return verdict;
-}
-
-/* A receiver is copying from this sender, with page faults off. */
-static void send_wait_for_copy(struct chan_call *call)
-{
-	for (;;) {
-		set_current_state(TASK_UNINTERRUPTIBLE);
-		if (call_done(call))
-			break;
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
-}
-
-/* Sleep until a receiver has the message, or a signal comes. */
-static int send_wait(struct channel *ch, struct chan_op *op)
-{
-	int err = call_wait(op->call);
+	int err = call_wait(op->call, deadline, NULL);
 	bool withdrawn;
 
 	if (!err)
@@ -162,24 +131,48 @@ static int send_wait(struct channel *ch, struct chan_op *op)
 	spin_unlock(&ch->lock);
 	if (withdrawn)
 		return err;
-	send_wait_for_copy(op->call);
-	return 0;
+	call_wait_settled(op->call);
+	return op->status == -ERESTARTSYS ? err : 0;
 }
 
-static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
+/* Look for a receiver, and park if there is none. */
+static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
+				    bool park)
+{
+	struct task_struct *wake = NULL;
+	enum match_verdict verdict;
+
+	spin_lock(&ch->lock);
+	while ((verdict = match_send(&ch->match, op, &wake)) == MATCH_AGAIN)
+		transfer_breathe(ch);
+	if (verdict == MATCH_WAIT && park)
+		match_park_sender(&ch->match, op);
+	spin_unlock(&ch->lock);
+	if (wake)
+		transfer_wake(ch, wake);
+	return verdict;
+}
+
+static u64 deadline_of(const struct chan_details *details)
+{
+	return details ? details->deadline : CHAN_FOREVER;
+}
+
+static int send_op(struct channel *ch, struct chan_op *op, bool nowait,
+		   const struct chan_details *details)
 {
 	enum match_verdict verdict;
 	int err;
 
-	while ((verdict = send_meet(ch, op, nowait)) == MATCH_NEEDS_MSG) {
+	while ((verdict = send_meet(ch, op, !nowait)) == MATCH_NEEDS_MSG) {
 		err = payload_to_heap(&op->payload);
 		if (err)
 			return err;
 	}
-	if (verdict == MATCH_DONE) {
+	if (likely(verdict == MATCH_DONE)) {
 		if (op->news)
 			channel_notify_receivers(ch);
-		return op->status;
+		return 0;
 	}
 	if (verdict == MATCH_WAIT) {
 		if (nowait)
@@ -187,8 +180,7 @@ static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
 		trace_chan_park(ch, true);
 		channel_notify_receivers(ch);
 	}
-	err = send_wait(ch, op);
-	return err ?: op->status;
+	return send_wait(ch, op, deadline_of(details));
 }
 
 /**
@@ -196,77 +188,61 @@ static int send_op(struct channel *ch, struct chan_op *op, bool nowait)
  * @ch: the channel
  * @from: the sender's memory
  * @nowait: fail with %-EAGAIN instead of sleeping
+ * @details: what is asked and told beyond write(2), or %NULL
  *
  * Return: the length of the message, which has been taken or is in line; or a
- * negative errno, and nobody has seen it.
+ * negative errno, and nobody has seen it.  With @details, what has become of the
+ * channel is told there, and returned are only the errors of the call itself:
+ * -EMSGSIZE, -EFAULT, -ENOMEM, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS.
  */
 ssize_t channel_send(struct channel *ch, const struct chan_buf *from,
-		     bool nowait)
+		     bool nowait, struct chan_details *details)
 {
-	struct chan_op op __uninitialized;
+	union chan_space space __uninitialized;
 	struct chan_call call __uninitialized;
+	struct chan_op op __uninitialized;
 	int err;
 
-	if (!from->len)
-		return 0;
 	if (from->len > ch->max_msg)
 		return -EMSGSIZE;
 
-	op_init(&op, &call);
-	err = send_prepare(ch, &op.payload, from, nowait);
+	call_init(&call, current);
+	op_init(&op, &call, space.bytes);
+	err = send_load(ch, &op.payload, from, nowait);
 	if (err)
 		return err;
-	err = send_op(ch, &op, nowait);
+	err = send_op(ch, &op, nowait, details);
 	payload_free(&op.payload);
-	trace_chan_send(ch, from->len, err);
-	return err ?: from->len;
+	trace_chan_send(ch, from->len, err ?: op.status);
+	if (unlikely(err))
+		return err;
+	if (unlikely(op.status))
+		transfer_await_cancel(&op);
+	if (unlikely(details))
+		details->status = op.status;
+	else if (unlikely(op.status))
+		return op.status;
+	return from->len;
 }
 
-/* Look for a message, and park if there is none and @park says so. */
-static enum match_verdict recv_meet(struct channel *ch, struct chan_op *op,
-				    bool park)
+/**
+ * transfer_accept - a receiver comes for what it was offered
+ * @ch: the channel
+ * @op: a receiver whose call has been %CALL_OFFERED
+ *
+ * Return: true with @op->peer set as by %MATCH_TAKE; false if the sender has
+ * revoked.
+ */
+bool transfer_accept(struct channel *ch, struct chan_op *op)
 {
-	struct task_struct *wake = NULL;
-	enum match_verdict verdict;
+	struct chan_op *sender;
 
 	spin_lock(&ch->lock);
-	verdict = match_recv(&ch->match, op, &wake);
-	if (verdict == MATCH_WAIT && park)
-		match_park_receiver(&ch->match, op);
+	sender = match_accept(&ch->match, op);
+	op->peer = sender;
 	spin_unlock(&ch->lock);
-	if (wake)
-		wake_partner(ch, wake);
-	return verdict;
-}
-
-/*
- * Sleep until there is a message, or an offer of one.
- *
- * Return: 0 with @op->peer set as by %MATCH_TAKE, or settled; -ERESTARTSYS.
- */
-static int recv_wait(struct channel *ch, struct chan_op *op)
-{
-	bool withdrawn;
-	int err;
-
-	for (;;) {
-		err = call_wait(op->call);
-		if (err) {
-			spin_lock(&ch->lock);
-			withdrawn = match_withdraw_receiver(&ch->match, op);
-			spin_unlock(&ch->lock);
-			if (withdrawn)
-				return err;
-		}
-		if (call_done(op->call))
-			return 0;
-
-		spin_lock(&ch->lock);
-		op->peer = match_accept(&ch->match, op);
-		spin_unlock(&ch->lock);
-		if (op->peer)
-			return 0;
-	}
+	/* Parked again, it may have another peer by now. */
+	return sender;
 }
 
 /* Give up the message that @op has got. */
@@ -277,7 +253,7 @@ static void recv_put_back(struct channel *ch, struct chan_op *op)
 
 	spin_lock(&ch->lock);
 	while ((verdict = match_put_back(&ch->match, msg)) == MATCH_AGAIN)
-		breathe(ch);
+		transfer_breathe(ch);
 	spin_unlock(&ch->lock);
 	if (verdict == MATCH_DONE)
 		channel_notify_receivers(ch);
@@ -289,23 +265,29 @@ static void recv_give_back(struct channel *ch, struct chan_op *op)
 {
 	spin_lock(&ch->lock);
 	while (match_give_back(&ch->match, op->peer) == MATCH_AGAIN)
-		breathe(ch);
+		transfer_breathe(ch);
 	spin_unlock(&ch->lock);
 	op->peer = NULL;
 	channel_notify_receivers(ch);
 }
 
-/*
- * Copy from the sender that this receiver has claimed, and let it go.
+/**
+ * transfer_take - copy from the sender that this receiver has claimed
+ * @ch: the channel
+ * @op: the receiver, with the sender as @op->peer
+ * @to: the receiver's memory
  *
- * Return: false if a page was not there: the sender is back in line.
+ * Return: true if the sender has been let go; false if a page was not there,
+ * and the sender is back in line.  Either way @op->payload.len tells the length
+ * of its message.
  */
-static bool recv_take(struct channel *ch, struct chan_op *op,
-		      const struct chan_buf *to)
+bool transfer_take(struct channel *ch, struct chan_op *op,
+		   const struct chan_buf *to)
 {
 	struct chan_op *sender = op->peer;
 	bool copied;
 
+	op->payload.len = sender->payload.len;
 	pagefault_disable();
 	copied = usercopy_out(&sender->payload, to);
 	pagefault_enable();
@@ -314,60 +296,132 @@ static bool recv_take(struct channel *ch, struct chan_op *op,
 		return false;
 	}
 
+	op->payload.from = sender->payload.from;
+	op->status = 0;
 	sender->status = 0;
-	wake_partner(ch, call_settle(sender->call, CALL_DONE));
+	transfer_wake(ch, call_settle(sender->call, CALL_DONE));
 	return true;
 }
 
-/* Copy the message that this receiver owns. */
-static ssize_t recv_keep(struct channel *ch, struct chan_op *op,
-			 const struct chan_buf *to)
+/**
+ * transfer_keep - copy the message that this receiver owns
+ * @ch: the channel
+ * @op: the receiver, with the message as its payload
+ * @to: the receiver's memory
+ *
+ * Return: 0; or -EFAULT, and the message is back in line.
+ */
+int transfer_keep(struct channel *ch, struct chan_op *op,
+		  const struct chan_buf *to)
 {
-	u32 len = op->payload.len;
-
 	if (unlikely(!usercopy_out(&op->payload, to))) {
 		recv_put_back(ch, op);
 		return -EFAULT;
 	}
 	payload_free(&op->payload);
-	return len;
+	return 0;
+}
+
+/**
+ * transfer_retry - after a page was not there: bring it in
+ * @to: the receiver's memory
+ * @sender: from whom to copy was in vain
+ * @len: the length of its message
+ * @faults: empty at first
+ *
+ * Return: 0 to look for a message anew; -EFAULT, -ERESTARTSYS.
+ */
+int transfer_retry(const struct chan_buf *to, const struct chan_op *sender,
+		   u32 len, struct transfer_faults *faults)
+{
+	if (sender != faults->last)
+		faults->tries = 0;
+	faults->last = sender;
+	if (!usercopy_fault_in(to, len) || ++faults->tries == RECV_TRIES)
+		return -EFAULT;
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+/*
+ * Sleep until there is a message, or an offer of one.
+ *
+ * Return: 0 with @op->peer set as by %MATCH_TAKE, or settled; -ERESTARTSYS,
+ * -ETIMEDOUT.
+ */
+static int recv_wait(struct channel *ch, struct chan_op *op, u64 deadline)
+{
+	bool withdrawn;
+	int err;
+
+	for (;;) {
+		err = call_wait(op->call, deadline, NULL);
+		if (err) {
+			spin_lock(&ch->lock);
+			withdrawn = match_withdraw_receiver(&ch->match, op);
+			spin_unlock(&ch->lock);
+			if (withdrawn)
+				return err;
+		}
+		if (call_done(op->call) || transfer_accept(ch, op))
+			return 0;
+		/* Its sender has revoked: it is parked again. */
+		channel_notify_senders(ch);
+	}
+}
+
+/* Look for a message, and park if there is none and @park says so. */
+static __always_inline enum match_verdict
+recv_meet(struct channel *ch, struct chan_op *op, bool park)
+{
+	struct task_struct *wake = NULL;
+	enum match_verdict verdict;
+
+	spin_lock(&ch->lock);
+	verdict = match_recv(&ch->match, op, &wake);
+	if (verdict == MATCH_WAIT && park)
+		match_park_receiver(&ch->match, op);
+	spin_unlock(&ch->lock);
+	if (wake)
+		transfer_wake(ch, wake);
+	if (verdict == MATCH_DONE && op->news)
+		channel_notify_senders(ch);
+	return verdict;
+}
+
+/* There is none: park, unless there is one by now. */
+static noinline int recv_park(struct channel *ch, struct chan_op *op,
+			      u64 deadline)
+{
+	if (recv_meet(ch, op, true) != MATCH_WAIT)
+		return 0;
+	trace_chan_park(ch, false);
+	channel_notify_senders(ch);
+	return recv_wait(ch, op, deadline);
 }
 
 /* Get @op a message, an error, or a sender to take from. */
 static int recv_op(struct channel *ch, struct chan_op *op,
-		   const struct chan_buf *to, bool nowait)
+		   const struct chan_buf *to, bool nowait,
+		   const struct chan_details *details)
 {
-	bool probed = false;
-
-	for (;;) {
-		if (!probed && !nowait && !channel_looks_readable(ch)) {
-			if (!usercopy_probe(to))
-				return -EFAULT;
-			probed = true;
-		}
-		switch (recv_meet(ch, op, probed)) {
-		case MATCH_DONE:
-			if (op->news)
-				channel_notify_senders(ch);
-			return 0;
-		case MATCH_TAKE:
-			return 0;
-		default:
-			break;
-		}
-		if (nowait)
-			return -EAGAIN;
-		if (!probed)
-			continue;
-
-		trace_chan_park(ch, false);
-		channel_notify_senders(ch);
-		return recv_wait(ch, op);
-	}
+	if ((nowait || channel_looks_readable(ch)) &&
+	    recv_meet(ch, op, false) != MATCH_WAIT)
+		return 0;
+	if ((details || !nowait) && !usercopy_probe(to))
+		return -EFAULT;
+	if (nowait)
+		return -EAGAIN;
+	return recv_park(ch, op, deadline_of(details));
 }
 
-/* A receiver that is being killed leaves the message to others. */
-static bool recv_declined(struct channel *ch, struct chan_op *op)
+/**
+ * transfer_declined - a receiver that is being killed leaves it to others
+ * @ch: the channel
+ * @op: the receiver, with a sender claimed or settled
+ *
+ * Return: true if so, and what it had is back in line.
+ */
+bool transfer_declined(struct channel *ch, struct chan_op *op)
 {
 	if (likely(!fatal_signal_pending(current)))
 		return false;
@@ -378,40 +432,53 @@ static bool recv_declined(struct channel *ch, struct chan_op *op)
 	return true;
 }
 
-static ssize_t recv_message(struct channel *ch, struct chan_op *op,
-			    const struct chan_buf *to, bool nowait)
+/* Get @op an error, or a message to the receiver's memory. */
+static int recv_message(struct channel *ch, struct chan_op *op,
+			const struct chan_buf *to, bool nowait,
+			const struct chan_details *details)
 {
-	const struct chan_op *last = NULL;
-	unsigned int tries = 0;
+	struct transfer_faults faults __uninitialized;
 
+	faults.last = NULL;
 	for (;;) {
 		const struct chan_op *sender;
-		u32 len;
 		int err;
 
-		err = recv_op(ch, op, to, nowait);
+		err = recv_op(ch, op, to, nowait, details);
 		if (err)
 			return err;
-		if (op->ticket && recv_declined(ch, op))
+		if (op->ticket && transfer_declined(ch, op))
 			return -ERESTARTSYS;
-		if (!op->peer)
-			break;
-
 		sender = op->peer;
-		len = sender->payload.len;
-		if (likely(recv_take(ch, op, to)))
-			return len;
-		if (sender != last)
-			tries = 0;
-		last = sender;
-		if (!usercopy_fault_in(to, len) || ++tries == RECV_TRIES)
-			return -EFAULT;
-		if (signal_pending(current))
-			return -ERESTARTSYS;
+		if (!sender)
+			return op->status ? 0 : transfer_keep(ch, op, to);
+
+		if (likely(transfer_take(ch, op, to)))
+			return 0;
+		err = transfer_retry(to, sender, op->payload.len, &faults);
+		if (err)
+			return err;
 	}
-	if (op->status)
-		return op->status == CHAN_EOF ? 0 : op->status;
-	return recv_keep(ch, op, to);
+}
+
+/* What to return, once there is something to tell. */
+static ssize_t recv_result(const struct chan_op *op,
+			   struct chan_details *details)
+{
+	if (unlikely(op->status))
+		transfer_await_cancel(op);
+	if (unlikely(details)) {
+		details_fill(details, op);
+		return 0;
+	}
+	return transfer_result(op);
+}
+
+/* What read(2) would have returned. */
+static void trace_recv(struct channel *ch, const struct chan_op *op,
+		       ssize_t ret)
+{
+	trace_chan_recv(ch, op->room, ret < 0 ? ret : transfer_result(op));
 }
 
 /**
@@ -419,20 +486,29 @@ static ssize_t recv_message(struct channel *ch, struct chan_op *op,
  * @ch: the channel
  * @to: the receiver's memory
  * @nowait: fail with %-EAGAIN instead of sleeping
+ * @details: what is asked and told beyond read(2), or %NULL; with it, an empty
+ *	message is welcome
  *
  * Return: the length of the message; 0 if the channel is closed and drained; or
- * a negative errno, and no message was taken.
+ * a negative errno, and no message was taken.  With @details, what came of it is
+ * told there, and returned are 0 and the errors of the call itself: -EFAULT,
+ * -EAGAIN, -ETIMEDOUT, -ERESTARTSYS.
  */
-ssize_t channel_recv(struct channel *ch, const struct chan_buf *to, bool nowait)
+ssize_t channel_recv(struct channel *ch, const struct chan_buf *to, bool nowait,
+		     struct chan_details *details)
 {
-	struct chan_op op __uninitialized;
+	union chan_space space __uninitialized;
 	struct chan_call call __uninitialized;
+	struct chan_op op __uninitialized;
 	ssize_t ret;
 
-	op_init(&op, &call);
+	call_init(&call, current);
+	op_init(&op, &call, space.bytes);
 	op.room = min_t(size_t, to->len, U32_MAX);
-	op.no_empty = true;
-	ret = recv_message(ch, &op, to, nowait);
-	trace_chan_recv(ch, op.room, ret);
+	op.no_empty = !details;
+	ret = recv_message(ch, &op, to, nowait, details) ?:
+		      recv_result(&op, details);
+	if (trace_chan_recv_enabled())
+		trace_recv(ch, &op, ret);
 	return ret;
 }

@@ -96,7 +96,7 @@ bool usercopy_borrow(struct chan_payload *p, const struct chan_buf *from)
 	if (from->iter)
 		return false;
 	if (!access_ok(from->base, from->len) ||
-	    !pin_user_message(&p->pin, untagged_addr((unsigned long)from->base),
+	    !pin_user_message(p->pin, untagged_addr((unsigned long)from->base),
 			      from->len))
 		return false;
 	p->kind = CHAN_PAYLOAD_PAGES;
@@ -106,7 +106,7 @@ bool usercopy_borrow(struct chan_payload *p, const struct chan_buf *from)
 
 /**
  * usercopy_heap - make a payload on the heap from the sender's memory
- * @p: the payload
+ * @p: the payload, which knows already who sends it
  * @from: the sender's memory
  *
  * Return: 0, -ENOMEM or -EFAULT.
@@ -121,7 +121,9 @@ int usercopy_heap(struct chan_payload *p, const struct chan_buf *from)
 		kvfree(msg);
 		return -EFAULT;
 	}
-	payload_from_msg(p, msg);
+	msg->from = p->from;
+	p->len = from->len;
+	payload_on_heap(p, msg);
 	return 0;
 }
 
@@ -162,7 +164,7 @@ int payload_to_heap(struct chan_payload *p)
 
 	if (!msg)
 		return -ENOMEM;
-	payload_from_msg(p, msg);
+	payload_on_heap(p, msg);
 	return 0;
 }
 
@@ -222,6 +224,25 @@ bool usercopy_probe(const struct chan_buf *to)
 }
 
 /**
+ * usercopy_writable - see that all of some memory can be written
+ * @base: where it begins
+ * @len: bytes
+ *
+ * Return: false if not.
+ */
+bool usercopy_writable(void __user *base, size_t len)
+{
+	unsigned long addr = (unsigned long)base;
+	unsigned long end = addr + len;
+
+	for (; addr < end; addr = (addr | ~PAGE_MASK) + 1) {
+		if (!probe_word(addr))
+			return false;
+	}
+	return true;
+}
+
+/**
  * usercopy_fault_in - bring in the receiver's memory
  * @to: the receiver's memory
  * @len: how much of it
@@ -275,7 +296,7 @@ static bool payload_copy_out(const struct chan_payload *p,
 	case CHAN_PAYLOAD_HEAP:
 		return copy_out(to, 0, p->msg->data, p->len);
 	default:
-		return pin_copy_out(&p->pin, p->len, to);
+		return pin_copy_out(p->pin, p->len, to);
 	}
 }
 
@@ -306,7 +327,7 @@ void payload_release(struct chan_payload *p)
 	if (p->kind == CHAN_PAYLOAD_HEAP)
 		kvfree(p->msg);
 	else if (p->kind == CHAN_PAYLOAD_PAGES)
-		pin_free(&p->pin);
+		pin_free(p->pin);
 	p->kind = CHAN_PAYLOAD_NONE;
 }
 

@@ -27,6 +27,7 @@ int usercopy_heap(struct chan_payload *p, const struct chan_buf *from);
 int payload_to_heap(struct chan_payload *p);
 struct chan_msg *payload_to_msg(struct chan_payload *p);
 bool usercopy_probe(const struct chan_buf *to);
+bool usercopy_writable(void __user *base, size_t len);
 bool usercopy_fault_in(const struct chan_buf *to, size_t len);
 bool usercopy_out(const struct chan_payload *p, const struct chan_buf *to);
 void payload_release(struct chan_payload *p);

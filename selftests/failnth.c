@@ -3,7 +3,9 @@
  * Every allocation that can fail, failing in turn: ENOMEM, nothing changed, and
  * nothing left behind. Takes a kernel with fault injection.
  */
-#include "chan_test.h"
+#include <sys/eventfd.h>
+
+#include "scope_test.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define MOST		200
@@ -26,19 +28,24 @@ static void configure(const char *fault, const char *knob, const char *value)
 	write_text(path, value);
 }
 
-FIXTURE_SETUP(failnth)
+/* This thread's, with all failures possible; -1 if the kernel cannot do it. */
+static int open_fail_nth(void)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(SYS_gettid));
-	self->nth_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (self->nth_fd < 0 || access(DEBUGFS "failslab", F_OK))
-		SKIP(return, "no fault injection in this kernel");
 	/* Allocations that may sleep are the ones that matter here. */
 	configure("failslab", "ignore-gfp-wait", "N");
 	configure("fail_page_alloc", "ignore-gfp-wait", "N");
 	configure("fail_page_alloc", "ignore-gfp-highmem", "N");
 	configure("fail_page_alloc", "min-order", "0");
+	if (access(DEBUGFS "failslab", F_OK))
+		return -1;
+	return open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+}
+
+FIXTURE_SETUP(failnth)
+{
+	self->nth_fd = open_fail_nth();
+	if (self->nth_fd < 0)
+		SKIP(return, "no fault injection in this kernel");
 	self->ctl = open(CONTROL, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->ctl);
 	make_pair(_metadata, &self->pair, 4, 0);
@@ -225,6 +232,115 @@ TEST_F(failnth, receive_from_a_parked_sender)
 	cancel(op);
 }
 
+/* That nothing is possible is what is expected here. */
+static long find_nothing(int file, struct chan_case *cases, __u32 ncases)
+{
+	long ret = try_select(file, cases, ncases);
+
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+/* Up to eight cases, four of which send: memory cannot run out. */
+TEST_F(failnth, a_select_of_few_cases_needs_no_memory)
+{
+	struct pair pair[4];
+	struct chan_case cases[8];
+	char room[ROOM];
+	long ret;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		make_pair(_metadata, &pair[i], 0, 0);
+		cases[i] = case_send(pair[i].send, self->data, 128);
+		cases[4 + i] = case_recv(pair[i].recv, room, sizeof(room));
+	}
+	for_each_failure(find_nothing(self->ctl, cases, 8), ret, {
+		/* What is left to fail is the copying. */
+		if (ret)
+			EXPECT_EQ(-EFAULT, ret);
+		EXPECT_TRUE(parked_are(pair[0].send, 0, 0));
+	});
+	for (i = 0; i < 4; i++)
+		close_pair(&pair[i]);
+}
+
+/* A case that sends what is too long for the stack, among more than a few. */
+static void select_failing(struct __test_metadata *_metadata, FIXTURE_DATA(failnth) * self,
+			   __u32 ncases)
+{
+	static unsigned char back[3000];
+	struct chan_case cases[100];
+	__u64 sent = 0;
+	long ret;
+	int i;
+
+	for (i = 0; i < 100; i++)
+		cases[i] = case_recv(self->recv, back, sizeof(back));
+	fill(self->data, sizeof(back), 1);
+	cases[ncases - 1] = case_send(self->send, self->data, sizeof(back));
+	for_each_failure(try_select(self->ctl, cases, ncases), ret, {
+		if (ret < 0) {
+			EXPECT_TRUE(out_of_memory(ret));
+			EXPECT_EQ(0, info(self->send).buffered);
+		} else {
+			sent++;
+			EXPECT_EQ(ncases - 1, ret);
+			EXPECT_EQ((long)sizeof(back), try_read(self->recv, back, sizeof(back)));
+			EXPECT_TRUE(filled(back, sizeof(back), 1));
+		}
+		EXPECT_EQ(sent, info(self->send).sent);
+		EXPECT_TRUE(parked_are(self->send, 0, 0));
+	});
+}
+
+TEST_F(failnth, select_among_few)
+{
+	select_failing(_metadata, self, 2);
+}
+
+TEST_F(failnth, select_among_some)
+{
+	select_failing(_metadata, self, 20);
+}
+
+TEST_F(failnth, select_among_many)
+{
+	select_failing(_metadata, self, 100);
+}
+
+/* Among files too, whose wait queues may take memory. */
+TEST_F(failnth, select_with_files_from_a_parked_sender)
+{
+	struct chan_case cases[30];
+	struct select_op *op;
+	struct pair pair;
+	int event = eventfd(0, EFD_CLOEXEC), i;
+	long ret;
+
+	make_pair(_metadata, &pair, 0, 0);
+	for (i = 0; i < 29; i++)
+		cases[i] = case_poll(event, POLLIN);
+	cases[29] = case_recv(pair.recv, self->data, sizeof(self->data));
+	op = new_select(_metadata, self->ctl, 1, ROOM);
+	add_text(op, pair.send, "text");
+	park_select(_metadata, op, 0);
+	for_each_failure(do_select(self->ctl, cases, 30, in_ms(50)), ret, {
+		if (ret < 0) {
+			EXPECT_TRUE(out_of_memory(ret));
+			EXPECT_TRUE(parked_are(pair.send, 1, 0));
+		} else {
+			EXPECT_EQ(29, ret);
+			EXPECT_TRUE(chose(op, 0, 0));
+			op = new_select(_metadata, self->ctl, 1, ROOM);
+			add_text(op, pair.send, "text");
+			park_select(_metadata, op, 0);
+		}
+	});
+	cancel_select(op);
+	close_pair(&pair);
+	close(event);
+}
+
 /* Adding one takes sysfs and devtmpfs through all of theirs, which is slow. */
 TEST_F_TIMEOUT(failnth, add_a_device, 400)
 {
@@ -238,6 +354,359 @@ TEST_F_TIMEOUT(failnth, add_a_device, 400)
 		EXPECT_EQ(ret ? -ENOENT : 0, do_ioctl(self->ctl, CHAN_IOC_DEV_REMOVE, &rm));
 		EXPECT_NE(0, access("/dev/chan-test-fail", F_OK));
 	});
+}
+
+/* --- Scopes --- */
+
+/* As it was when it was opened. */
+static bool untouched(int ctl)
+{
+	struct chan_scope_info now = scope_info(ctl);
+
+	return now.state == CHAN_SCOPE_UNBOUND && !now.pgid && !now.cause && !now.members &&
+	       !now.channels;
+}
+
+static int another_scope(struct __test_metadata *_metadata, int ctl)
+{
+	close(ctl);
+	return open_scope(_metadata);
+}
+
+TEST_F(failnth, bind_a_scope)
+{
+	struct actor member = start_actor(_metadata, NEW_GROUP, keep_none);
+	int ctl = open_scope(_metadata);
+	long ret;
+
+	for_each_failure(bind_scope(ctl, member.pid), ret, {
+		if (ret) {
+			EXPECT_TRUE(out_of_memory(ret));
+			EXPECT_TRUE(untouched(ctl));
+		} else {
+			EXPECT_EQ(member.pid, scope_info(ctl).pgid);
+			EXPECT_EQ(1, scope_info(ctl).members);
+			kill_actor(&member);
+			EXPECT_EQ(0, wait_empty(ctl));
+			ctl = another_scope(_metadata, ctl);
+			member = start_actor(_metadata, NEW_GROUP, keep_none);
+		}
+	});
+	kill_actor(&member);
+	close(ctl);
+}
+
+static bool is_canceled(int ctl)
+{
+	return scope_info(ctl).state == CHAN_SCOPE_CANCELED;
+}
+
+/* To a deadline that has passed: that it was set cannot be missed. */
+TEST_F(failnth, set_a_scope)
+{
+	int ctl = open_scope(_metadata);
+	long ret;
+
+	for_each_failure(set_scope(ctl, 1, 0, SIGTERM, CHAN_SCOPE_DETECT_DEADLOCK), ret, {
+		if (ret) {
+			EXPECT_TRUE(out_of_memory(ret));
+			nap();
+			EXPECT_TRUE(untouched(ctl));
+		} else {
+			EXPECT_TRUE(wait_until(is_canceled(ctl)));
+			ctl = another_scope(_metadata, ctl);
+		}
+	});
+	close(ctl);
+}
+
+/* A scope with a member that is parked, and one inside. */
+struct family {
+	int ctl;
+	int inner;
+	struct pair pair;
+	struct actor member;
+};
+
+static void make_family(struct __test_metadata *_metadata, struct family *family)
+{
+	int ctl = open_scope(_metadata);
+
+	family->ctl = ctl;
+	ASSERT_EQ(0, set_scope(ctl, 0, CHAN_SCOPE_GRACE_NEVER, 0, 0));
+	family->pair = pair_on(_metadata, ctl, 0);
+	family->member = start_actor(_metadata, NEW_GROUP, keep(family->pair.recv));
+	ASSERT_EQ(0, bind_scope(ctl, family->member.pid));
+	family->inner = take(&family->member, open_scope_as(&family->member));
+	start_read_as(&family->member, family->pair.recv);
+	ASSERT_TRUE(wait_parked(family->pair.recv, 0, 1));
+}
+
+static void part_family(struct family *family)
+{
+	kill_actor(&family->member);
+	close_pair(&family->pair);
+	close(family->inner);
+	close(family->ctl);
+}
+
+TEST_F(failnth, cancel_a_scope)
+{
+	struct family family;
+	long ret;
+
+	make_family(_metadata, &family);
+	for_each_failure(cancel_scope(family.ctl, EIO), ret, {
+		if (ret) {
+			EXPECT_TRUE(out_of_memory(ret));
+			EXPECT_EQ(CHAN_SCOPE_BOUND, scope_info(family.ctl).state);
+			EXPECT_TRUE(untouched(family.inner));
+			EXPECT_TRUE(parked_are(family.pair.recv, 0, 1));
+		} else {
+			EXPECT_EQ(-ECANCELED, finish_as(&family.member));
+			EXPECT_EQ(EIO, scope_info(family.ctl).cause);
+			EXPECT_EQ(EIO, scope_info(family.inner).cause);
+			part_family(&family);
+			make_family(_metadata, &family);
+		}
+	});
+	part_family(&family);
+}
+
+/* That members are left is what is expected here. */
+static long wait_in_vain(int ctl, __u64 deadline)
+{
+	long ret = wait_scope(ctl, deadline, NULL);
+
+	return ret == -EAGAIN || ret == -ETIMEDOUT ? 0 : ret;
+}
+
+TEST_F(failnth, wait_for_a_scope)
+{
+	struct family family;
+	long ret;
+
+	make_family(_metadata, &family);
+	for_each_failure(wait_in_vain(family.ctl, 0), ret, {
+		EXPECT_TRUE(!ret || out_of_memory(ret));
+	});
+	for_each_failure(wait_in_vain(family.ctl, in_ms(20)), ret, {
+		EXPECT_TRUE(!ret || out_of_memory(ret));
+	});
+	kill_actor(&family.member);
+	for_each_failure(wait_scope(family.ctl, FOREVER, NULL), ret, {
+		EXPECT_TRUE(!ret || out_of_memory(ret));
+	});
+	EXPECT_EQ(0, scope_info(family.ctl).cause);
+	part_family(&family);
+}
+
+static long ask_about(int ctl)
+{
+	struct chan_scope_info info;
+
+	return do_ioctl(ctl, CHAN_IOC_SCOPE_INFO, &info);
+}
+
+TEST_F(failnth, look_at_a_scope)
+{
+	struct family family;
+	long ret;
+
+	make_family(_metadata, &family);
+	for_each_failure(ask_about(family.ctl), ret, {
+		EXPECT_TRUE(!ret || out_of_memory(ret));
+	});
+	part_family(&family);
+}
+
+TEST_F(failnth, adopt_a_channel)
+{
+	int ctl = open_scope(_metadata), fd;
+	struct device dev;
+	long ret;
+
+	ASSERT_EQ(0, device_add(&dev, 1, 0, 0600));
+	fd = device_open(&dev, O_RDWR);
+	for_each_failure(adopt(ctl, fd), ret, {
+		EXPECT_EQ(!ret, scope_info(ctl).channels);
+		EXPECT_EQ(1, put(fd, "x"));
+		EXPECT_TRUE(got(fd, "x"));
+		if (ret) {
+			EXPECT_TRUE(out_of_memory(ret));
+		} else {
+			/* It is new when nobody has it, nor a scope. */
+			ctl = another_scope(_metadata, ctl);
+			close(fd);
+			fd = device_open(&dev, O_RDWR);
+		}
+	});
+	close(fd);
+	close(ctl);
+	EXPECT_EQ(0, device_remove(&dev));
+}
+
+/* --- Loading the module --- */
+
+FIXTURE(loading) {
+	int nth_fd;
+	int module;
+};
+
+/* As unload.sh finds it. */
+static int open_module(void)
+{
+	const char *path = getenv("CHAN_MODULE");
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	return fd < 0 ? open("/run/chan/chan.ko", O_RDONLY | O_CLOEXEC) : fd;
+}
+
+/* Where a function of the kernel begins and ends; false if it has none such. */
+static bool find_function(const char *name, unsigned long *start, unsigned long *end)
+{
+	unsigned long address;
+	char line[256], symbol[129];
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+
+	*start = 0;
+	*end = ULONG_MAX;
+	if (!symbols)
+		return false;
+	/* They stand in no order that can be relied on. */
+	for (int found = 0; found < 2; found++) {
+		rewind(symbols);
+		while (fgets(line, sizeof(line), symbols)) {
+			if (sscanf(line, "%lx %*c %128s", &address, symbol) != 2)
+				continue;
+			if (!*start && !strcmp(symbol, name))
+				*start = address;
+			else if (*start && address > *start && address < *end)
+				*end = address;
+		}
+	}
+	fclose(symbols);
+	return *start && *end != ULONG_MAX;
+}
+
+/*
+ * The kernel's tracing warns of each allocation that fails while a module's
+ * events are announced, and miscounts what has become of them when the module
+ * goes (event_define_fields(), event_create_dir() of 6.12). Nothing of this
+ * module runs in there.
+ */
+static bool spare_the_tracer(void)
+{
+	static const char *const faults[] = { "failslab", "fail_page_alloc" };
+	unsigned long start, end;
+	char text[32];
+
+	if (!find_function("trace_module_notify", &start, &end))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), DEBUGFS "%s/reject-end", faults[i]);
+		snprintf(text, sizeof(text), "0x%lx", end);
+		if (write_text(path, text))
+			return false;
+		snprintf(text, sizeof(text), "0x%lx", start);
+		configure(faults[i], "reject-start", text);
+	}
+	return true;
+}
+
+static long load(int module)
+{
+	return result(syscall(SYS_finit_module, module, "channels=2", 0));
+}
+
+static long unload(void)
+{
+	return result(syscall(SYS_delete_module, "chan", O_NONBLOCK));
+}
+
+static bool half_there(void)
+{
+	return !access(CONTROL, F_OK) || !access("/dev/chan0", F_OK) ||
+	       !access("/sys/class/chan", F_OK) || !access("/sys/kernel/debug/chan", F_OK);
+}
+
+FIXTURE_SETUP(loading)
+{
+	self->nth_fd = open_fail_nth();
+	self->module = open_module();
+	if (self->nth_fd < 0)
+		SKIP(return, "no fault injection in this kernel");
+	ASSERT_LE(0, self->module)
+		TH_LOG("where is chan.ko? Set CHAN_MODULE");
+	ASSERT_TRUE(spare_the_tracer())
+		TH_LOG("this takes CONFIG_FAULT_INJECTION_STACKTRACE_FILTER and kallsyms");
+	ASSERT_EQ(0, unload())
+		TH_LOG("somebody uses the module");
+}
+
+FIXTURE_TEARDOWN(loading)
+{
+	/* As it was found. */
+	fail_nth(self->nth_fd, 0);
+	if (access(CONTROL, F_OK))
+		load(self->module);
+	close(self->nth_fd);
+	close(self->module);
+}
+
+/* How many failures are possible, as the number that was not used up tells. */
+static int failures_of_load(int nth_fd, int module)
+{
+	const int many = 1000000;
+	char text[16] = "";
+
+	fail_nth(nth_fd, many);
+	if (load(module) || pread(nth_fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	fail_nth(nth_fd, 0);
+	return many - atoi(text);
+}
+
+/*
+ * Most of what can fail is the kernel's own loader, and that comes first. Short,
+ * the test takes one in so many of those.
+ */
+TEST_F_TIMEOUT(loading, fails, 500)
+{
+	int nth_fd = self->nth_fd, module = self->module;
+	int most, nth, step, in_vain = 0;
+	long ret;
+
+	most = failures_of_load(nth_fd, module);
+	ASSERT_LT(0, most);
+	ASSERT_EQ(0, unload());
+
+	for (nth = 1; nth <= most; nth += step) {
+		bool delivered;
+
+		fail_nth(nth_fd, nth);
+		ret = load(module);
+		delivered = failed(nth_fd);
+		if (ret) {
+			in_vain++;
+			EXPECT_TRUE(delivered);
+			EXPECT_TRUE(out_of_memory(ret))
+				TH_LOG("failure %d of %d: %ld", nth, most, ret);
+			EXPECT_FALSE(half_there())
+				TH_LOG("failure %d of %d left something", nth, most);
+		} else {
+			EXPECT_EQ(0, unload());
+		}
+		step = getenv("CHAN_PROOF") || most - nth < 150 ? 1 : 13;
+	}
+	TH_LOG("%d failures possible, with %d of those that were tried it does not load", most,
+	       in_vain);
+	/* Many more do no harm: what cannot be told to udev, say. */
+	EXPECT_LT(30, in_vain);
+	EXPECT_EQ(0, load(module));
+	EXPECT_TRUE(half_there());
 }
 
 TEST_HARNESS_MAIN

@@ -3,9 +3,8 @@
  * Ends as files: shared by threads, asked not to wait per call, in io_uring.
  */
 #include <pthread.h>
-#include <linux/io_uring.h>
 
-#include "chan_test.h"
+#include "ring_test.h"
 
 FIXTURE(files) {
 	struct pair pair;
@@ -165,88 +164,6 @@ TEST_F(files, no_mapping)
 }
 
 /* --- io_uring --- */
-
-struct ring {
-	int fd;
-	struct io_uring_params params;
-	unsigned char *sq;
-	unsigned char *cq;
-	struct io_uring_sqe *sqes;
-};
-
-static bool ring_init(struct ring *ring)
-{
-	struct io_uring_params *p = &ring->params;
-
-	memset(ring, 0, sizeof(*ring));
-	ring->fd = syscall(SYS_io_uring_setup, 8, p);
-	if (ring->fd < 0)
-		return false;
-	ring->sq = mmap(NULL, p->sq_off.array + p->sq_entries * sizeof(__u32),
-			PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_SQ_RING);
-	ring->cq = mmap(NULL, p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe),
-			PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_CQ_RING);
-	ring->sqes = mmap(NULL, p->sq_entries * sizeof(struct io_uring_sqe),
-			  PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_SQES);
-	return ring->sq != MAP_FAILED && ring->cq != MAP_FAILED && ring->sqes != MAP_FAILED;
-}
-
-static __u32 *sq_field(struct ring *ring, __u32 offset)
-{
-	return (__u32 *)(ring->sq + offset);
-}
-
-static __u32 *cq_field(struct ring *ring, __u32 offset)
-{
-	return (__u32 *)(ring->cq + offset);
-}
-
-static long ring_submit(struct ring *ring, __u8 opcode, int fd, const void *data, __u32 len,
-			__u64 user_data)
-{
-	struct io_uring_params *p = &ring->params;
-	__u32 tail = *sq_field(ring, p->sq_off.tail);
-	__u32 slot = tail & *sq_field(ring, p->sq_off.ring_mask);
-	struct io_uring_sqe *sqe = &ring->sqes[slot];
-
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = opcode;
-	sqe->fd = fd;
-	sqe->off = opcode == IORING_OP_ASYNC_CANCEL ? 0 : -1;
-	sqe->addr = (unsigned long)data;
-	sqe->len = len;
-	sqe->user_data = user_data;
-	sq_field(ring, p->sq_off.array)[slot] = slot;
-	__atomic_store_n(sq_field(ring, p->sq_off.tail), tail + 1, __ATOMIC_RELEASE);
-	return result(syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0));
-}
-
-/* Wait for one result; @user_data tells whose. */
-static long ring_wait(struct ring *ring, __u64 *user_data)
-{
-	struct io_uring_params *p = &ring->params;
-	__u32 head = *cq_field(ring, p->cq_off.head);
-	struct io_uring_cqe *cqe;
-	long ret;
-
-	ret = syscall(SYS_io_uring_enter, ring->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
-	if (ret < 0)
-		return -errno;
-	if (head == __atomic_load_n(cq_field(ring, p->cq_off.tail), __ATOMIC_ACQUIRE))
-		return OP_STUCK;
-	cqe = (struct io_uring_cqe *)(ring->cq + p->cq_off.cqes) +
-	      (head & *cq_field(ring, p->cq_off.ring_mask));
-	*user_data = cqe->user_data;
-	ret = cqe->res;
-	__atomic_store_n(cq_field(ring, p->cq_off.head), head + 1, __ATOMIC_RELEASE);
-	return ret;
-}
-
-static bool ring_empty(struct ring *ring)
-{
-	return *cq_field(ring, ring->params.cq_off.head) ==
-	       __atomic_load_n(cq_field(ring, ring->params.cq_off.tail), __ATOMIC_ACQUIRE);
-}
 
 #define ring_start(ring)								\
 do {											\

@@ -4,6 +4,7 @@
  * can never change.
  */
 #include <stddef.h>
+#include <sys/eventfd.h>
 
 #include "chan_test.h"
 
@@ -59,12 +60,77 @@ frozen_size(chan_dev_remove, 36);
 frozen_offset(chan_dev_remove, name, 0);
 frozen_offset(chan_dev_remove, flags, 32);
 
+frozen_size(chan_case, 64);
+frozen_size(chan_case, CHAN_CASE_SIZE_VER0);
+frozen_offset(chan_case, fd, 0);
+frozen_offset(chan_case, op, 4);
+frozen_offset(chan_case, flags, 8);
+frozen_offset(chan_case, status, 12);
+frozen_offset(chan_case, buf, 16);
+frozen_offset(chan_case, len, 24);
+frozen_offset(chan_case, events, 28);
+frozen_offset(chan_case, pid, 32);
+frozen_offset(chan_case, uid, 36);
+frozen_offset(chan_case, fds, 40);
+frozen_offset(chan_case, nfds, 48);
+frozen_offset(chan_case, reserved, 52);
+
+frozen_size(chan_select, 32);
+frozen_offset(chan_select, cases, 0);
+frozen_offset(chan_select, ncases, 8);
+frozen_offset(chan_select, case_size, 12);
+frozen_offset(chan_select, flags, 16);
+frozen_offset(chan_select, index, 20);
+frozen_offset(chan_select, deadline, 24);
+
+frozen_size(chan_scope_bind, 8);
+frozen_offset(chan_scope_bind, pgid, 0);
+frozen_offset(chan_scope_bind, flags, 4);
+
+frozen_size(chan_scope_set, 24);
+frozen_offset(chan_scope_set, deadline, 0);
+frozen_offset(chan_scope_set, grace_ns, 8);
+frozen_offset(chan_scope_set, signal, 16);
+frozen_offset(chan_scope_set, flags, 20);
+
+frozen_size(chan_scope_cancel, 8);
+frozen_offset(chan_scope_cancel, error, 0);
+frozen_offset(chan_scope_cancel, flags, 4);
+
+frozen_size(chan_scope_wait, 24);
+frozen_offset(chan_scope_wait, deadline, 0);
+frozen_offset(chan_scope_wait, flags, 8);
+frozen_offset(chan_scope_wait, exits, 12);
+frozen_offset(chan_scope_wait, cause, 16);
+frozen_offset(chan_scope_wait, members, 20);
+
+frozen_size(chan_scope_info, 40);
+frozen_offset(chan_scope_info, id, 0);
+frozen_offset(chan_scope_info, parent, 8);
+frozen_offset(chan_scope_info, pgid, 16);
+frozen_offset(chan_scope_info, state, 20);
+frozen_offset(chan_scope_info, cause, 24);
+frozen_offset(chan_scope_info, members, 28);
+frozen_offset(chan_scope_info, channels, 32);
+frozen_offset(chan_scope_info, reserved, 36);
+
+frozen_size(chan_adopt, 8);
+frozen_offset(chan_adopt, fd, 0);
+frozen_offset(chan_adopt, flags, 4);
+
 frozen(CHAN_IOC_VERSION, 0xc010c900);
 frozen(CHAN_IOC_CREATE, 0xc018c901);
 frozen(CHAN_IOC_CLOSE, 0xc008c902);
 frozen(CHAN_IOC_INFO, 0xc040c903);
 frozen(CHAN_IOC_DEV_ADD, 0xc030c904);
 frozen(CHAN_IOC_DEV_REMOVE, 0xc024c905);
+frozen(CHAN_IOC_SELECT, 0xc020c906);
+frozen(CHAN_IOC_SCOPE_BIND, 0xc008c907);
+frozen(CHAN_IOC_SCOPE_SET, 0xc018c908);
+frozen(CHAN_IOC_SCOPE_CANCEL, 0xc008c909);
+frozen(CHAN_IOC_SCOPE_WAIT, 0xc018c90a);
+frozen(CHAN_IOC_SCOPE_INFO, 0xc028c90b);
+frozen(CHAN_IOC_ADOPT, 0xc008c90c);
 
 frozen(CHAN_STATE_OPEN, 0);
 frozen(CHAN_STATE_CLOSED, 1);
@@ -73,7 +139,25 @@ frozen(CHAN_STATE_BROKEN, 3);
 frozen(CHAN_STATE_CANCELED, 4);
 frozen(CHAN_STATE_REMOVED, 5);
 
+frozen(CHAN_SEND, 1);
+frozen(CHAN_RECV, 2);
+frozen(CHAN_POLL, 3);
+frozen(CHAN_SELECT_PRIORITY, 1);
+frozen(CHAN_SELECT_MAX, 1024);
+frozen(CHAN_SELECT_NONE, 0xffffffffU);
+frozen(CHAN_SELECT_FOREVER, 0xffffffffffffffffULL);
+
+frozen(CHAN_SCOPE_UNBOUND, 0);
+frozen(CHAN_SCOPE_BOUND, 1);
+frozen(CHAN_SCOPE_CANCELED, 2);
+frozen(CHAN_SCOPE_DETECT_DEADLOCK, 1);
+frozen(CHAN_SCOPE_WAIT_EXIT, 1);
+frozen(CHAN_SCOPE_GRACE_NEVER, 0xffffffffffffffffULL);
+frozen(CHAN_SCOPE_GRACE_DEFAULT, 5000000000ULL);
+
 frozen(CHAN_FEATURE_DEV, 1);
+frozen(CHAN_FEATURE_SELECT, 2);
+frozen(CHAN_FEATURE_SCOPE, 4);
 frozen(CHAN_CREATE_NONBLOCK, 1);
 frozen(CHAN_INFO_SEND, 1);
 frozen(CHAN_INFO_RECV, 2);
@@ -92,6 +176,9 @@ FIXTURE(ioctls) {
 	unsigned char *memory;	/* one page, and none after it */
 };
 
+/* The one case of all selects here, which is always possible. */
+static struct chan_case possible;
+
 FIXTURE_SETUP(ioctls)
 {
 	self->ctl = open(CONTROL, O_RDWR | O_CLOEXEC);
@@ -102,6 +189,9 @@ FIXTURE_SETUP(ioctls)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->memory);
 	ASSERT_EQ(0, mprotect(self->memory + self->page, self->page, PROT_NONE));
+	possible = (struct chan_case){ .op = CHAN_POLL, .events = POLLIN };
+	possible.fd = eventfd(1, EFD_CLOEXEC);
+	ASSERT_LE(0, possible.fd);
 }
 
 FIXTURE_TEARDOWN(ioctls)
@@ -166,6 +256,70 @@ static void undo_dev(void *arg)
 	device_ioctl(CHAN_IOC_DEV_REMOVE, &remove);
 }
 
+static void fill_select(void *arg)
+{
+	struct chan_select *select = arg;
+
+	select->cases = (uintptr_t)&possible;
+	select->ncases = 1;
+	select->case_size = sizeof(possible);
+	possible.events = POLLIN;
+}
+
+/* A child in a group of its own, as long as the scope is to be bound to it. */
+static pid_t bound;
+
+static void fill_bind(void *arg)
+{
+	struct chan_scope_bind *bind = arg;
+
+	bound = fork_child();
+	if (!bound) {
+		pause();
+		_exit(0);
+	}
+	setpgid(bound, bound);
+	bind->pgid = bound;
+}
+
+static void undo_bind(void *arg)
+{
+	(void)arg;
+	if (bound > 0 && !kill(bound, SIGKILL))
+		waitpid(bound, NULL, 0);
+	bound = 0;
+}
+
+/* An adopted channel goes with its device. */
+static int adopted = -1;
+
+static void fill_adopt(void *arg)
+{
+	struct chan_dev_add add = { .mode = 0600 };
+	struct chan_adopt *adopt = arg;
+
+	fill_dev(&add);
+	device_ioctl(CHAN_IOC_DEV_ADD, &add);
+	adopted = open("/dev/chan-test-length", O_RDWR | O_CLOEXEC);
+	adopt->fd = adopted;
+}
+
+static void undo_adopt(void *arg)
+{
+	undo_dev(arg);
+	if (adopted >= 0)
+		close(adopted);
+	adopted = -1;
+}
+
+/* What a call that failed has not taken away. */
+static void undo_failed(void)
+{
+	undo_bind(NULL);
+	undo_adopt(NULL);
+}
+
+/* The scope is cancelled last. */
 static const struct call calls[] = {
 	{ CHAN_IOC_VERSION, sizeof(struct chan_version), false, false,
 	  fill_nothing, fill_nothing },
@@ -181,6 +335,22 @@ static const struct call calls[] = {
 	  fill_dev, undo_dev },
 	{ CHAN_IOC_DEV_REMOVE, sizeof(struct chan_dev_remove), false, true,
 	  fill_dev_remove, undo_dev },
+	{ CHAN_IOC_SELECT, sizeof(struct chan_select), false, false,
+	  fill_select, fill_nothing },
+	{ CHAN_IOC_SELECT, sizeof(struct chan_select), true, false,
+	  fill_select, fill_nothing },
+	{ CHAN_IOC_SCOPE_BIND, sizeof(struct chan_scope_bind), false, false,
+	  fill_bind, undo_bind },
+	{ CHAN_IOC_SCOPE_SET, sizeof(struct chan_scope_set), false, false,
+	  fill_nothing, fill_nothing },
+	{ CHAN_IOC_SCOPE_WAIT, sizeof(struct chan_scope_wait), false, false,
+	  fill_nothing, fill_nothing },
+	{ CHAN_IOC_SCOPE_INFO, sizeof(struct chan_scope_info), false, false,
+	  fill_nothing, fill_nothing },
+	{ CHAN_IOC_ADOPT, sizeof(struct chan_adopt), false, true,
+	  fill_adopt, undo_adopt },
+	{ CHAN_IOC_SCOPE_CANCEL, sizeof(struct chan_scope_cancel), false, false,
+	  fill_nothing, fill_nothing },
 };
 
 #define for_each_call(call)							\
@@ -201,7 +371,7 @@ static long call_sized(const struct call *call, int fd, void *arg, size_t size)
 	if (!ret)
 		call->undo(arg);
 	else
-		undo_dev(NULL);
+		undo_failed();
 	return ret;
 }
 
@@ -334,9 +504,15 @@ TEST_F(ioctls, results_that_cannot_be_written)
 	EXPECT_EQ(fds, count_fds());
 	EXPECT_EQ(-EFAULT, do_ioctl(self->pair.send, CHAN_IOC_INFO, self->memory));
 	EXPECT_EQ(-EFAULT, do_ioctl(self->pair.send, CHAN_IOC_VERSION, self->memory));
+	EXPECT_EQ(-EFAULT, do_ioctl(self->ctl, CHAN_IOC_SCOPE_INFO, self->memory));
+	EXPECT_EQ(-EFAULT, do_ioctl(self->ctl, CHAN_IOC_SCOPE_WAIT, self->memory));
 	/* This one has no results. */
 	EXPECT_EQ(0, do_ioctl(self->pair.send, CHAN_IOC_CLOSE, self->memory));
 	EXPECT_EQ(CHAN_STATE_CLOSED, info(self->pair.send).state);
+	ASSERT_EQ(0, mprotect(self->memory, self->page, PROT_READ | PROT_WRITE));
+	fill_select(self->memory);
+	ASSERT_EQ(0, mprotect(self->memory, self->page, PROT_READ));
+	EXPECT_EQ(-EFAULT, do_ioctl(self->pair.send, CHAN_IOC_SELECT, self->memory));
 }
 
 /* --- Values --- */
@@ -349,6 +525,8 @@ TEST_F(ioctls, version)
 	EXPECT_EQ(CHAN_VERSION, version.version);
 	EXPECT_EQ(0, version.reserved);
 	EXPECT_EQ(CHAN_FEATURE_DEV, version.features & CHAN_FEATURE_DEV);
+	EXPECT_EQ(CHAN_FEATURE_SELECT, version.features & CHAN_FEATURE_SELECT);
+	EXPECT_EQ(CHAN_FEATURE_SCOPE, version.features & CHAN_FEATURE_SCOPE);
 	EXPECT_NE(~0ULL, version.features);
 	version.version = 0;
 	ASSERT_EQ(0, do_ioctl(self->pair.send, CHAN_IOC_VERSION, &version));
@@ -450,7 +628,7 @@ TEST_F(ioctls, unknown)
 	unsigned char arg[64] = { 0 };
 	int nr;
 
-	/* What select and scopes will use is not used here. */
+	/* What is below is for ioctls to come. */
 	for (nr = 0x80; nr < 0x100; nr++) {
 		EXPECT_EQ(-ENOTTY, do_ioctl(self->ctl, _IOWR(CHAN_IOC_MAGIC, nr, arg), arg));
 		EXPECT_EQ(-ENOTTY, do_ioctl(self->pair.send,
@@ -471,6 +649,7 @@ TEST_F(ioctls, wrong_kind_of_file)
 	struct chan_dev_add add = { .name = "test-wrong", .mode = 0600 };
 	struct chan_dev_remove rm = { .name = "test-wrong" };
 	struct chan_close close_arg = { .error = 0 };
+	struct chan_select select_arg = { .flags = 0 };
 	struct chan_info info_arg;
 	int named = open("/dev/chan0", O_RDWR | O_CLOEXEC);
 	int file[] = { self->pair.send, self->pair.recv, named };
@@ -478,12 +657,17 @@ TEST_F(ioctls, wrong_kind_of_file)
 
 	EXPECT_EQ(-ENOTTY, do_ioctl(self->ctl, CHAN_IOC_INFO, &info_arg));
 	EXPECT_EQ(-ENOTTY, do_ioctl(self->ctl, CHAN_IOC_CLOSE, &close_arg));
+	/* A select goes with every kind there is, and with no other file. */
+	fill_select(&select_arg);
+	EXPECT_EQ(-ENOTTY, do_ioctl(possible.fd, CHAN_IOC_SELECT, &select_arg));
+	EXPECT_EQ(0, do_ioctl(self->ctl, CHAN_IOC_SELECT, &select_arg));
 	for (i = 0; i < 3; i++) {
 		if (file[i] < 0)
 			continue;
 		EXPECT_EQ(-ENOTTY, do_ioctl(file[i], CHAN_IOC_CREATE, &create_arg));
 		EXPECT_EQ(-ENOTTY, do_ioctl(file[i], CHAN_IOC_DEV_ADD, &add));
 		EXPECT_EQ(-ENOTTY, do_ioctl(file[i], CHAN_IOC_DEV_REMOVE, &rm));
+		EXPECT_EQ(0, do_ioctl(file[i], CHAN_IOC_SELECT, &select_arg));
 	}
 	close(named);
 }

@@ -2,7 +2,8 @@
 /*
  * A million messages among processes that are killed, signalled, stopped and
  * given bad memory, over channels that end under their hands: is every single
- * message either delivered once or reported to its sender as not delivered?
+ * message either delivered once or reported to its sender as not delivered? In
+ * which order, and when, is what the oracle asks of fewer messages.
  *
  *	stress				all of it
  *	stress --self-test		only: does the audit notice doctored books?
@@ -30,6 +31,7 @@
 #include <unistd.h>
 
 #include "stress_log.h"
+#include "stress_test.h"
 
 #define TROUPES			6
 #define MAX_WORKERS		6
@@ -39,7 +41,6 @@
 #define MESSAGES_RT		300000
 #define MESSAGES_DEBUG		10000
 #define ROOM			(CHAN_DEFAULT_MAX_MSG + 64)
-#define STALL_MS		60000
 
 enum ending {
 	END_CLOSE,
@@ -106,9 +107,6 @@ struct stage {
 	__u64 seed;
 	enum ending ending;
 	bool named;
-	bool bad_memory;
-	bool spare_receivers;
-	bool in_order;
 	char name[CHAN_NAME_SIZE];
 	char path[64];
 	int send_fd;
@@ -122,15 +120,11 @@ struct actor {
 	struct stage *stage;
 	struct life *life;
 	struct task *task;
-	__u32 number;
 	bool sends;
-	bool in_order;
 	int fd;
 	__u64 random;
-	__u32 seq;
 	__u8 *memory;
 	__u8 *bad_memory;
-	__u32 last[MAX_TASKS];
 };
 
 static struct shared *shared;
@@ -138,38 +132,14 @@ static __u64 wanted;
 
 /* --- Small things --- */
 
-static __u64 mix(__u64 x)
-{
-	x += 0x9e3779b97f4a7c15;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-	return x ^ (x >> 31);
-}
-
-static __u32 draw(__u64 *state, __u32 below)
-{
-	*state = mix(*state);
-	return (*state >> 16) % below;
-}
-
 static bool one_in(__u64 *state, __u32 n)
 {
-	return draw(state, n) == 0;
+	return draw_from(state, n) == 0;
 }
 
 static long now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000L + ts.tv_nsec / 1000000;
-}
-
-static void pause_us(__u32 us)
-{
-	struct timespec ts = { .tv_nsec = us * 1000L };
-
-	nanosleep(&ts, NULL);
+	return now_ns() / MS;
 }
 
 static void on_signal(int signo)
@@ -205,19 +175,19 @@ static __u32 choose_size(struct actor *me)
 {
 	__u64 *random = &me->random;
 
-	switch (draw(random, 256)) {
+	switch (draw_from(random, 256)) {
 	case 0 ... 123:
-		return 2 + draw(random, 62);
+		return 2 + draw_from(random, 62);
 	case 124 ... 187:
-		return 250 + draw(random, 13);
+		return 250 + draw_from(random, 13);
 	case 188 ... 227:
-		return 4090 + draw(random, 13);
+		return 4090 + draw_from(random, 13);
 	case 228 ... 251:
-		return 2 + draw(random, 8192);
+		return 2 + draw_from(random, 8192);
 	default:
 		if (one_in(random, 4))
-			return CHAN_DEFAULT_MAX_MSG - draw(random, 2);
-		return 2 + draw(random, CHAN_DEFAULT_MAX_MSG - 1);
+			return CHAN_DEFAULT_MAX_MSG - draw_from(random, 2);
+		return 2 + draw_from(random, CHAN_DEFAULT_MAX_MSG - 1);
 	}
 }
 
@@ -244,7 +214,7 @@ static int new_message(struct actor *me, __u32 *size)
 static int cut(struct actor *me, struct iovec *iov, __u8 *buf, __u32 size,
 	       bool spoil)
 {
-	__u32 first = draw(&me->random, size + 1), second = 0;
+	__u32 first = draw_from(&me->random, size + 1), second = 0;
 
 	if (!spoil && one_in(&me->random, 2)) {
 		iov[0] = (struct iovec){ buf, size };
@@ -253,7 +223,7 @@ static int cut(struct actor *me, struct iovec *iov, __u8 *buf, __u32 size,
 	if (first == size && spoil)
 		first--;
 	if (!spoil)
-		second = draw(&me->random, size - first + 1);
+		second = draw_from(&me->random, size - first + 1);
 	iov[0] = (struct iovec){ buf, first };
 	iov[1] = (struct iovec){ buf + first, second };
 	iov[2] = (struct iovec){ spoil ? me->bad_memory : buf + first + second,
@@ -263,7 +233,7 @@ static int cut(struct actor *me, struct iovec *iov, __u8 *buf, __u32 size,
 
 static __u8 *place(struct actor *me)
 {
-	return me->memory + draw(&me->random, 64);
+	return me->memory + draw_from(&me->random, 64);
 }
 
 /* 0 or a negative error number. */
@@ -331,8 +301,6 @@ static void send_messages(struct actor *me)
 		too_long = size > 1 && one_in(&me->random, 256);
 		if (too_long)
 			size = CHAN_DEFAULT_MAX_MSG + 1;
-		me->life->note[name].sender = me->number;
-		me->life->note[name].seq = ++me->seq;
 		me->life->note[name].size = size;
 		error = offer(me, size, name);
 		if ((error == -EMSGSIZE) != too_long &&
@@ -352,7 +320,7 @@ static void send_messages(struct actor *me)
 /* The length of a message, 0 at the end, or a negative error number. */
 static int take(struct actor *me)
 {
-	bool spoil = me->stage->bad_memory && one_in(&me->random, 32);
+	bool spoil = one_in(&me->random, 32);
 	__u32 room = CHAN_DEFAULT_MAX_MSG;
 	__u8 *buf = place(me);
 	struct iovec iov[3];
@@ -360,13 +328,13 @@ static int take(struct actor *me)
 	ssize_t ret;
 
 	if (one_in(&me->random, 32))
-		room = 1 + draw(&me->random, 512);
+		room = 1 + draw_from(&me->random, 512);
 	pieces = cut(me, iov, buf, room, spoil);
 	me->task->receiving = true;
 	ret = readv(me->fd, iov, pieces);
 	ret = ret < 0 ? -errno : ret;
 	if (ret > 0)
-		enter_delivery(me->life, me->in_order ? me->last : NULL, buf, ret);
+		enter_delivery(me->life, buf, ret);
 	me->task->receiving = false;
 	if (ret > 0)
 		shared->delivered++;
@@ -401,7 +369,6 @@ static void init_actor(struct actor *me, struct stage *stage, __u32 number)
 	memset(me, 0, sizeof(*me));
 	me->stage = stage;
 	me->life = stage->life;
-	me->number = number;
 	me->task = &stage->life->task[number];
 	me->random = mix(stage->seed + number);
 	me->memory = map(ROOM + 64, PROT_READ | PROT_WRITE, MAP_PRIVATE);
@@ -464,7 +431,6 @@ static void work(struct stage *stage, struct worker *worker)
 	for (int i = 0; i < worker->threads; i++) {
 		me = &actors[i];
 		init_actor(me, stage, worker->first_task + i);
-		me->in_order = stage->in_order;
 		me->sends = worker->sends && (!worker->receives || i % 2 == 0);
 		me->fd = me->sends ? stage->send_fd : stage->recv_fd;
 		if (pthread_create(&threads[i], NULL, act, me)) {
@@ -626,7 +592,7 @@ static void expect_end(struct stage *stage, __u64 *random)
 	switch (stage->ending) {
 	case END_ERROR:
 		life->end_state = CHAN_STATE_FAILED;
-		life->end_cause = causes[draw(random, ARRAY_SIZE(causes))];
+		life->end_cause = causes[draw_from(random, ARRAY_SIZE(causes))];
 		break;
 	case END_RECEIVERS_GONE:
 		life->end_state = CHAN_STATE_BROKEN;
@@ -648,7 +614,7 @@ static void plan(struct stage *stage, int troupe, __u64 *random)
 	/* By turns, so that even a short run meets all of them. */
 	stage->ending = (troupe + shared->troupe[troupe].lives) % ENDINGS;
 	stage->named = stage->ending == END_REMOVE || one_in(random, 2);
-	stage->life->capacity = capacities[draw(random, ARRAY_SIZE(capacities))];
+	stage->life->capacity = capacities[draw_from(random, ARRAY_SIZE(capacities))];
 	snprintf(stage->name, sizeof(stage->name), "stress-%d-%d", getppid(), troupe);
 	snprintf(stage->path, sizeof(stage->path), "/dev/chan-%s", stage->name);
 	expect_end(stage, random);
@@ -657,13 +623,6 @@ static void plan(struct stage *stage, int troupe, __u64 *random)
 /*
  * The first two workers, one for each direction, are there to wait: where
  * all others only poll, nobody would ever meet.
- *
- * A message goes back in line if its receiver has bad memory or is killed. A
- * second receiver may have got later ones meanwhile, and then gets this one: no
- * order to check. That goes for two threads of one process too, since SIGKILL
- * reaches them one after the other. So memory is bad only where there is one
- * thread to receive, and where there are more, they either are spared or may
- * see disorder. What they leave is in order again.
  */
 static void cast(struct stage *stage, __u64 *random)
 {
@@ -671,28 +630,25 @@ static void cast(struct stage *stage, __u64 *random)
 			stage->ending == END_RECEIVERS_GONE;
 	int threads = 0;
 
-	stage->workers = 2 + draw(random, MAX_WORKERS - 1);
+	stage->workers = 2 + draw_from(random, MAX_WORKERS - 1);
 	for (int i = 0; i < stage->workers; i++) {
 		struct worker *worker = &stage->worker[i];
-		__u32 role = draw(random, by_going ? 2 : 3);
+		__u32 role = draw_from(random, by_going ? 2 : 3);
 
 		if (i < 2)
 			role = i;
-		worker->threads = 1 + draw(random, MAX_THREADS);
+		worker->threads = 1 + draw_from(random, MAX_THREADS);
 		worker->sends = role != 1;
 		worker->receives = role != 0;
 		worker->nonblock = stage->named && i >= 2 && one_in(random, 2);
 		threads += worker->receives ? worker->threads : 0;
 	}
-	stage->bad_memory = threads == 1;
-	stage->spare_receivers = one_in(random, 2);
 	stage->life->may_put_back = threads;
-	stage->in_order = stage->spare_receivers || threads == 1;
 }
 
-static void kill_worker(const struct stage *stage, struct worker *worker)
+static void kill_worker(struct worker *worker)
 {
-	if (worker->pid <= 0 || (worker->receives && stage->spare_receivers))
+	if (worker->pid <= 0)
 		return;
 	kill(worker->pid, SIGKILL);
 	worker->killed = true;
@@ -724,8 +680,8 @@ static void restore_cast(struct stage *stage)
 
 static void disturb(struct stage *stage, __u64 *random)
 {
-	struct worker *worker = &stage->worker[draw(random, stage->workers)];
-	__u32 what = draw(random, 16);
+	struct worker *worker = &stage->worker[draw_from(random, stage->workers)];
+	__u32 what = draw_from(random, 16);
 
 	if (worker->pid <= 0)
 		return;
@@ -733,7 +689,7 @@ static void disturb(struct stage *stage, __u64 *random)
 		kill(worker->pid, SIGUSR1);
 	} else if (what < 12) {
 		if (may_spawn(stage))
-			kill_worker(stage, worker);
+			kill_worker(worker);
 	} else if (what < 13) {
 		kill(worker->pid, SIGSTOP);
 		worker->stopped = true;
@@ -761,11 +717,11 @@ static void report_stall(struct stage *stage, const char *when)
  */
 static void let_them_work(const struct stage *stage, __u64 *random)
 {
-	__u32 goal = stage->life->delivered + draw(random, 200);
+	__u32 goal = stage->life->delivered + draw_from(random, 200);
 	long until = now_ms() + 300;
 
 	do {
-		pause_us(draw(random, 4000));
+		pause_us(draw_from(random, 4000));
 	} while (stage->life->delivered < goal && now_ms() < until);
 }
 
@@ -773,7 +729,7 @@ static void live(struct stage *stage, __u64 *random)
 {
 	/* Many lives in a short run too. */
 	__u32 most = wanted < 160000 ? wanted / 20 + 1 : 8000;
-	__u32 quota = 100 + draw(random, most), last = 0;
+	__u32 quota = 100 + draw_from(random, most), last = 0;
 	struct life *life = stage->life;
 	long moved = now_ms();
 
@@ -835,7 +791,7 @@ static void end(struct stage *stage, __u64 *random)
 		pause_us(1000);
 	restore_cast(stage);
 	stage->life->ended = true;
-	if (one_in(random, 2) && (senders || !stage->spare_receivers))
+	if (one_in(random, 2))
 		signal_all(stage, SIGKILL, senders, !senders);
 	switch (stage->ending) {
 	case END_CLOSE:
@@ -863,7 +819,7 @@ static void see_off(struct stage *stage, __u64 *random)
 		if (stage->life->stop_receivers)
 			signal_all(stage, SIGUSR2, false, true);
 		else if (!by_going && one_in(random, 16))
-			kill_worker(stage, &stage->worker[draw(random, stage->workers)]);
+			kill_worker(&stage->worker[draw_from(random, stage->workers)]);
 		pause_us(1000);
 		if (now_ms() < until)
 			continue;
@@ -882,7 +838,6 @@ static void drain(struct stage *stage)
 		return;
 	init_actor(&me, stage, stage->life->tasks++);
 	me.fd = stage->recv_fd;
-	me.in_order = true;
 	fcntl(me.fd, F_SETFL, 0);
 	receive_messages(&me);
 	munmap(me.memory, ROOM + 64);
@@ -911,10 +866,9 @@ static void strike(struct stage *stage)
 
 static void describe(const struct stage *stage, char *text, size_t size)
 {
-	int at = snprintf(text, size, "%s channel, capacity %u, ended %s, receivers %s;",
+	int at = snprintf(text, size, "%s channel, capacity %u, ended %s;",
 			  stage->named ? "named" : "anonymous", stage->life->capacity,
-			  ending_names[stage->ending],
-			  stage->spare_receivers ? "spared" : "killed");
+			  ending_names[stage->ending]);
 
 	for (int i = 0; i < stage->workers; i++)
 		at += snprintf(text + at, size - at, " %s%s%s%d",
@@ -976,21 +930,19 @@ static void lead_troupe(int number, __u64 seed)
 /* An honest book: ten messages sent and delivered, one refused, none lost. */
 static void write_book(struct life *life, struct chan_info *info)
 {
-	static __u32 last[MAX_TASKS];
 	__u8 buf[64];
 
 	open_book(life);
 	life->end_state = CHAN_STATE_CLOSED;
 	life->tasks = 2;
-	memset(last, 0, sizeof(last));
 	for (__u32 i = 0; i < 10; i++) {
 		struct note *note = &life->note[TINY_MESSAGES + i];
 
-		*note = (struct note){ .fate = SENT, .seq = i + 1, .size = 40 };
+		*note = (struct note){ .fate = SENT, .size = 40 };
 		compose(buf, TINY_MESSAGES + i, 40);
-		enter_delivery(life, last, buf, 40);
+		enter_delivery(life, buf, 40);
 	}
-	life->note[0] = (struct note){ .fate = REFUSED, .seq = 11, .size = 1 };
+	life->note[0] = (struct note){ .fate = REFUSED, .size = 1 };
 	*info = (struct chan_info){
 		.state = CHAN_STATE_CLOSED, .sent = 10, .received = 10,
 	};
@@ -1007,7 +959,6 @@ enum doctoring {
 	NO_FATE,
 	GARBLED,
 	CUT_SHORT,
-	OUT_OF_ORDER,
 	NEVER_OFFERED,
 	LEFT_OVER,
 	WRONG_END,
@@ -1025,7 +976,6 @@ static const char * const doctoring_names[] = {
 	[NO_FATE] = "notices a message without a fate",
 	[GARBLED] = "notices a garbled message",
 	[CUT_SHORT] = "notices a message cut short",
-	[OUT_OF_ORDER] = "notices a message out of order",
 	[NEVER_OFFERED] = "notices a message from nowhere",
 	[LEFT_OVER] = "notices what was left in the channel",
 	[WRONG_END] = "notices a wrong end",
@@ -1034,7 +984,6 @@ static const char * const doctoring_names[] = {
 static void doctor(struct life *life, struct chan_info *info, enum doctoring how)
 {
 	struct note *note = &life->note[TINY_MESSAGES];
-	__u32 last[MAX_TASKS] = {};
 	__u8 buf[64];
 
 	compose(buf, TINY_MESSAGES, 40);
@@ -1071,18 +1020,14 @@ static void doctor(struct life *life, struct chan_info *info, enum doctoring how
 		break;
 	case GARBLED:
 		buf[17] ^= 4;
-		enter_delivery(life, last, buf, 40);
+		enter_delivery(life, buf, 40);
 		break;
 	case CUT_SHORT:
-		enter_delivery(life, last, buf, 39);
-		break;
-	case OUT_OF_ORDER:
-		last[0] = 2;
-		enter_delivery(life, last, buf, 40);
+		enter_delivery(life, buf, 39);
 		break;
 	case NEVER_OFFERED:
 		compose(buf, TINY_MESSAGES + 10, 40);
-		enter_delivery(life, last, buf, 40);
+		enter_delivery(life, buf, 40);
 		break;
 	case LEFT_OVER:
 		info->buffered = 1;
@@ -1113,13 +1058,6 @@ static void test_audit(void)
 }
 
 /* --- The whole --- */
-
-static __u64 number_from(const char *variable, __u64 otherwise)
-{
-	const char *value = getenv(variable);
-
-	return value && *value ? strtoull(value, NULL, 0) : otherwise;
-}
 
 static __u64 default_messages(void)
 {

@@ -52,8 +52,6 @@ enum fate {
 struct note {
 	atomic_uchar fate;
 	atomic_uchar delivered;
-	__u16 sender;
-	__u32 seq;
 	__u32 size;
 };
 
@@ -157,16 +155,10 @@ static inline bool is_whole(const __u8 *buf, __u32 name, __u32 size)
 /**
  * enter_delivery() - a receiver writes down what it got
  * @life: the book
- * @last: sequence numbers of the last message it got from each sender, or NULL
  * @buf: the message
  * @size: its length, at least 1
- *
- * One receiver sees the messages of one sender in the order they were sent,
- * whoever else sends and receives on the channel. NULL is for where a second
- * receiver may give a message back, see cast().
  */
-static inline void enter_delivery(struct life *life, __u32 *last,
-				  const __u8 *buf, __u32 size)
+static inline void enter_delivery(struct life *life, const __u8 *buf, __u32 size)
 {
 	__u32 name = size == 1 ? buf[0] : buf[0] | buf[1] << 8;
 	struct note *note = &life->note[name];
@@ -178,11 +170,6 @@ static inline void enter_delivery(struct life *life, __u32 *last,
 			name, size, note->size);
 	else if (!is_whole(buf, name, size))
 		trouble(life, "message %u of %u bytes is garbled", name, size);
-	else if (last && note->seq <= last[note->sender])
-		trouble(life, "message %u of sender %u (%u bytes, fate %u) came after message %u",
-			note->seq, note->sender, size, note->fate, last[note->sender]);
-	if (last)
-		last[note->sender] = note->seq;
 	note->delivered++;
 	life->delivered++;
 }

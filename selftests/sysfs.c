@@ -2,7 +2,7 @@
 /*
  * What can be seen: sysfs attributes, fdinfo, debugfs, tracepoints.
  */
-#include "chan_test.h"
+#include "select_test.h"
 
 #define DEBUGFS		"/sys/kernel/debug/chan/"
 #define TRACEFS		"/sys/kernel/tracing/"
@@ -365,10 +365,12 @@ TEST_F(traced, events_are_there)
 	EXPECT_EQ(0, access(EVENTS "chan_park/enable", F_OK));
 	EXPECT_EQ(0, access(EVENTS "chan_wake/enable", F_OK));
 	EXPECT_EQ(0, access(EVENTS "chan_close/enable", F_OK));
+	EXPECT_EQ(0, access(EVENTS "chan_select/enable", F_OK));
 }
 
 TEST_F(traced, events_fire)
 {
+	struct chan_case cases[2] = { case_disabled(), case_disabled() };
 	char id[48];
 	struct op *op;
 
@@ -380,6 +382,8 @@ TEST_F(traced, events_fire)
 	EXPECT_TRUE(file_tells(TRACEFS "trace", "chan_wake: ", id));
 	EXPECT_TRUE(file_tells(TRACEFS "trace", "chan_send: ", id));
 	EXPECT_TRUE(file_tells(TRACEFS "trace", "chan_recv: ", id));
+	EXPECT_EQ(-EAGAIN, try_select(self->pair.recv, cases, 2));
+	EXPECT_TRUE(file_tells(TRACEFS "trace", "chan_select: ", "ncases=2 index=-1 ret=-11"));
 	EXPECT_FALSE(file_tells(TRACEFS "trace", "chan_close: ", id));
 	EXPECT_EQ(0, end_channel(self->pair.send, EIO));
 	EXPECT_TRUE(file_tells(TRACEFS "trace", "chan_close: ", id));

@@ -29,14 +29,15 @@ find_module() {
 	done
 }
 
-# check DESCRIPTION COMMAND...: one test.
+# check DESCRIPTION COMMAND...: one test. Failed, it shows what it had to say.
 check() {
 	local what=$1
 	shift
 	count=$((count + 1))
-	if "$@" >/dev/null 2>&1; then
+	if "$@" >"$LOG" 2>&1; then
 		echo "ok $count $what"
 	else
+		sed 's/^/# /' "$LOG"
 		echo "not ok $count $what"
 		failures=$((failures + 1))
 	fi
@@ -143,7 +144,8 @@ remember
 
 echo "TAP version 13"
 unload_soon || skip_all "somebody else uses the module"
-trap restore EXIT
+LOG=$(mktemp)
+trap 'restore; rm -f "$LOG"' EXIT
 
 check "unloaded, nothing is left in /dev" not compgen -G '/dev/chan*'
 check "unloaded, nothing is left in sysfs" not test -e /sys/class/chan

@@ -8,9 +8,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -32,6 +36,15 @@
 #define PAIR_MESSAGES		2000
 #define CROWD			10000
 #define CROWD_ROUNDS		20000
+/* Beside the one task that a message is for. */
+#define BYSTANDERS		8
+#define WAKE_ROUNDS		8192
+/* So that each link of a fan has its turn as often as any other. */
+#define FAN_ROUNDS		8192
+#define WIDE			1024
+#define FAN_ROUNDS_WIDE		2048
+#define FAN_SIZE		64
+#define TRIES			8192
 #define FOOTPRINT_CHANNELS	4000
 #define SETTLE_SECONDS		10
 
@@ -156,6 +169,17 @@ static void measure_pairs(exchange_fn exchange, const struct mechanism *mechanis
 	print_ratio(name, options.pairs, &interval);
 }
 
+static void measure_named(const char *name, exchange_fn exchange,
+			  const struct mechanism *mechanism, size_t size)
+{
+	if (!wanted(name))
+		return;
+	if (options.pairs)
+		measure_pairs(exchange, mechanism, size, name);
+	else
+		measure_single(exchange, mechanism, size, name);
+}
+
 static void measure_exchange(const char *kind, exchange_fn exchange,
 			     const struct mechanism *mechanism, size_t size)
 {
@@ -164,12 +188,7 @@ static void measure_exchange(const char *kind, exchange_fn exchange,
 	if (mechanism->only_size && mechanism->only_size != size)
 		return;
 	snprintf(name, sizeof(name), "%s/%s/%zu", kind, mechanism->name, size);
-	if (!wanted(name))
-		return;
-	if (options.pairs)
-		measure_pairs(exchange, mechanism, size, name);
-	else
-		measure_single(exchange, mechanism, size, name);
+	measure_named(name, exchange, mechanism, size);
 }
 
 static void measure_exchanges(const char *kind, exchange_fn exchange)
@@ -183,21 +202,167 @@ static void measure_exchanges(const char *kind, exchange_fn exchange)
 	}
 }
 
+/* --- Selects --- */
+
+/* With one case, in the place of read and write. */
+static void measure_alone(const char *kind, exchange_fn exchange, const char *carrier)
+{
+	static const size_t some_sizes[] = { 64, 4096, LARGE };
+	struct mechanism alone = select_alone(carrier);
+	char name[NAME_SIZE];
+	size_t s;
+
+	for (s = 0; s < ARRAY_SIZE(some_sizes); s++) {
+		snprintf(name, sizeof(name), "select1/%s/%zu", kind, some_sizes[s]);
+		measure_named(name, exchange, &alone, some_sizes[s]);
+	}
+}
+
+/* --- In a scope that is bound --- */
+
+static void measure_in_scope(const char *who, const char *kind, exchange_fn exchange,
+			     const char *carrier)
+{
+	char name[NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s/%s/%d", who, kind, FAN_SIZE);
+	measure_named(name, exchange, find_mechanism(carrier), FAN_SIZE);
+}
+
+/* A process that is alone in a group, and does nothing. */
+static pid_t start_bystander(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	if (setpgid(pid, pid))
+		die("setpgid");
+	return pid;
+}
+
+/* In a process of its own, which stays outside afterwards. */
+static void measure_scope(const char *who, bool member)
+{
+	pid_t other = 0, pid = fork();
+	int status;
+
+	if (pid < 0)
+		die("fork");
+	if (pid) {
+		if (waitpid(pid, &status, 0) != pid || status)
+			die("waitpid");
+		return;
+	}
+	if (setpgid(0, 0))
+		die("setpgid");
+	if (!member)
+		other = start_bystander();
+	enter_scope(other);
+	measure_in_scope(who, "pingpong", ping_pong, "chan");
+	measure_in_scope(who, "oneway", one_way, "chan64");
+	fflush(stdout);
+	if (other)
+		kill(other, SIGKILL);
+	_exit(0);
+}
+
+static void measure_scopes(void)
+{
+	fflush(stdout);
+	measure_scope("member", true);
+	measure_scope("owner", false);
+}
+
+static void measure_fan(const char *name, const struct mechanism *over)
+{
+	unsigned int rounds = over->width < WIDE ? FAN_ROUNDS : FAN_ROUNDS_WIDE;
+	struct load load = {
+		.mechanism = over,
+		.size = FAN_SIZE,
+		.warmup = rounds,
+		.count = rounds,
+	};
+	struct cost cost;
+
+	align_to_second();
+	if (ping_pong(&load, &cost))
+		print_skipped(name);
+	else
+		print_cost(name, load.count, &cost);
+}
+
+static void measure_select(const char *kind, enum select_way way, unsigned int width)
+{
+	struct mechanism over = select_over(way, width);
+	char name[NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s/%u/%s", kind, width, over.name);
+	if (wanted(name))
+		measure_fan(name, &over);
+}
+
+static void measure_try(enum select_way way, unsigned int width)
+{
+	struct mechanism over = select_over(way, width);
+	char name[NAME_SIZE];
+	struct cost cost;
+
+	snprintf(name, sizeof(name), "select-try/%u/%s", width, over.name);
+	if (!wanted(name))
+		return;
+	align_to_second();
+	if (try_links(&over, TRIES, &cost))
+		print_skipped(name);
+	else
+		print_cost(name, TRIES, &cost);
+}
+
+static void measure_selects(const char *kind)
+{
+	static const unsigned int widths[] = { 1, 2, 8, 64, WIDE };
+	enum select_way way;
+	size_t w;
+
+	for (way = BY_SELECT; way <= BY_EPOLL; way++) {
+		for (w = 0; w < ARRAY_SIZE(widths); w++)
+			measure_select(kind, way, widths[w]);
+	}
+}
+
+static void measure_tries(void)
+{
+	static const unsigned int widths[] = { 1, 2, 8, 64 };
+	enum select_way way;
+	size_t w;
+
+	for (way = BY_SELECT; way <= BY_EPOLL; way++) {
+		for (w = 0; w < ARRAY_SIZE(widths); w++)
+			measure_try(way, widths[w]);
+	}
+}
+
 /* --- One process and its surroundings --- */
 
-static void measure_crowd(const char *kind, enum crowd_side side, unsigned int tasks)
+static void measure_crowd(const char *kind, enum crowd_side side, unsigned int tasks,
+			  unsigned int rounds)
 {
 	char name[NAME_SIZE];
 	struct cost cost;
 
-	snprintf(name, sizeof(name), "crowd/%s/%u", kind, tasks);
+	snprintf(name, sizeof(name), "%s/%u", kind, tasks);
 	if (!wanted(name))
 		return;
 	align_to_second();
-	if (crowd(side, tasks, CROWD_ROUNDS, &cost))
+	if (crowd(side, tasks, rounds, &cost))
 		print_skipped(name);
 	else
-		print_cost(name, CROWD_ROUNDS, &cost);
+		print_cost(name, rounds, &cost);
 }
 
 static void measure_crowds(void)
@@ -206,9 +371,18 @@ static void measure_crowds(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(tasks); i++)
-		measure_crowd("receivers", CROWD_RECEIVES, tasks[i]);
+		measure_crowd("crowd/receivers", CROWD_RECEIVES, tasks[i], CROWD_ROUNDS);
 	for (i = 0; i < ARRAY_SIZE(tasks); i++)
-		measure_crowd("senders", CROWD_SENDS, tasks[i]);
+		measure_crowd("crowd/senders", CROWD_SENDS, tasks[i], CROWD_ROUNDS);
+}
+
+static void measure_wakes(void)
+{
+	static const unsigned int tasks[] = { 1, 2, 1 + BYSTANDERS };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tasks); i++)
+		measure_crowd("select-wake", CROWD_SELECTS, tasks[i], WAKE_ROUNDS);
 }
 
 static void measure_footprint(void)
@@ -295,6 +469,27 @@ static void prepare(void)
 	settle(options.settle);
 }
 
+static void measure_all(void)
+{
+	measure_exchanges("pingpong", ping_pong);
+	measure_exchanges("oneway", one_way);
+	measure_alone("pingpong", ping_pong, "chan");
+	measure_alone("oneway", one_way, "chan64");
+	if (options.pairs)
+		return;
+	measure_scopes();
+	measure_footprint();
+	measure_tries();
+	measure_selects("select-default");
+	keep_wakers_running(true);
+	measure_selects("select");
+	keep_wakers_running(false);
+	/* Last: once there were threads, each call costs a little more. */
+	measure_crowds();
+	keep_wakers_running(true);
+	measure_wakes();
+}
+
 int main(int argc, char **argv)
 {
 	if (!parse_options(argc, argv)) {
@@ -302,11 +497,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	prepare();
-	measure_exchanges("pingpong", ping_pong);
-	measure_exchanges("oneway", one_way);
-	if (!options.pairs) {
-		measure_footprint();
-		measure_crowds();
-	}
+	measure_all();
 	return 0;
 }

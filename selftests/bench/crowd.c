@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many tasks parked on one channel, of which each operation wakes one.
+ * Many tasks parked on one channel, or each in a select over the same channels,
+ * of which each operation wakes one.
  *
  * The crowd is threads with small stacks. Each message across the crowded
  * channel is answered across a second one. That one is buffered, so that the
@@ -23,19 +24,29 @@
 #include "bench.h"
 
 #define STACK_SIZE	16384
+/* Cases of each select. */
+#define SELECT_WIDTH	64
 #define MESSAGE_SIZE	64
 /* Tasks beside the crowd. */
 #define SPARE_TASKS	2000
 
 struct crowd {
-	const struct mechanism *via;
+	struct mechanism via;
 	const struct mechanism *back;
 	enum crowd_side side;
 	unsigned int tasks;
 	struct link crowded;
 	struct link answer;
-	pthread_t *threads;
+	struct member *members;
 	char *stacks;
+};
+
+/* One task of the crowd, with what it waits for. */
+struct member {
+	const struct crowd *crowd;
+	pthread_t thread;
+	struct link crowded;
+	char message[MESSAGE_SIZE];
 };
 
 static void raise_limit(const char *path, unsigned long value)
@@ -61,18 +72,28 @@ static void allow_tasks(unsigned int tasks)
 	raise_limit("/proc/sys/kernel/pid_max", tasks + SPARE_TASKS);
 }
 
-/* One of the crowd, until it is cancelled in a call that waits. */
+static bool receives(const struct crowd *crowd)
+{
+	return crowd->side != CROWD_SENDS;
+}
+
+/*
+ * One of the crowd, until it is cancelled in a call that waits. To the C
+ * library an ioctl is none, so cancelling does not wait for its leave.
+ */
 static void *stand_in_crowd(void *arg)
 {
-	const struct crowd *crowd = arg;
-	char message[MESSAGE_SIZE] = { 0 };
+	struct member *member = arg;
+	const struct crowd *crowd = member->crowd;
+	char *message = member->message;
 
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 	for (;;) {
-		if (crowd->side == CROWD_RECEIVES)
-			crowd->via->recv(&crowd->crowded, message, sizeof(message));
+		if (receives(crowd))
+			crowd->via.recv(&member->crowded, message, MESSAGE_SIZE);
 		else
-			crowd->via->send(&crowd->crowded, message, sizeof(message));
-		crowd->back->send(&crowd->answer, message, sizeof(message));
+			crowd->via.send(&member->crowded, message, MESSAGE_SIZE);
+		crowd->back->send(&crowd->answer, message, MESSAGE_SIZE);
 	}
 	return NULL;
 }
@@ -83,7 +104,18 @@ static unsigned int parked(const struct crowd *crowd)
 
 	if (ioctl(crowd->crowded.send_fd, CHAN_IOC_INFO, &info))
 		die("CHAN_IOC_INFO");
-	return crowd->side == CROWD_RECEIVES ? info.parked_receivers : info.parked_senders;
+	return receives(crowd) ? info.parked_receivers : info.parked_senders;
+}
+
+static void join_crowd(const struct crowd *crowd, struct member *member,
+		       const pthread_attr_t *attr)
+{
+	member->crowd = crowd;
+	member->crowded = crowd->crowded;
+	watch_link(&member->crowded, &crowd->via, member->message, MESSAGE_SIZE);
+	errno = pthread_create(&member->thread, attr, stand_in_crowd, member);
+	if (errno)
+		die("pthread_create");
 }
 
 static void gather(struct crowd *crowd)
@@ -94,9 +126,7 @@ static void gather(struct crowd *crowd)
 	pthread_attr_init(&attr);
 	for (i = 0; i < crowd->tasks; i++) {
 		pthread_attr_setstack(&attr, crowd->stacks + (size_t)i * STACK_SIZE, STACK_SIZE);
-		errno = pthread_create(&crowd->threads[i], &attr, stand_in_crowd, crowd);
-		if (errno)
-			die("pthread_create");
+		join_crowd(crowd, &crowd->members[i], &attr);
 	}
 	pthread_attr_destroy(&attr);
 	while (parked(crowd) < crowd->tasks)
@@ -108,9 +138,11 @@ static void disperse(struct crowd *crowd)
 	unsigned int i;
 
 	for (i = 0; i < crowd->tasks; i++)
-		pthread_cancel(crowd->threads[i]);
-	for (i = 0; i < crowd->tasks; i++)
-		pthread_join(crowd->threads[i], NULL);
+		pthread_cancel(crowd->members[i].thread);
+	for (i = 0; i < crowd->tasks; i++) {
+		pthread_join(crowd->members[i].thread, NULL);
+		free(crowd->members[i].crowded.watched);
+	}
 }
 
 static void play_rounds(const struct crowd *crowd, unsigned int rounds)
@@ -118,10 +150,10 @@ static void play_rounds(const struct crowd *crowd, unsigned int rounds)
 	char message[MESSAGE_SIZE] = { 0 };
 
 	while (rounds--) {
-		if (crowd->side == CROWD_RECEIVES)
-			crowd->via->send(&crowd->crowded, message, sizeof(message));
+		if (receives(crowd))
+			crowd->via.send(&crowd->crowded, message, sizeof(message));
 		else
-			crowd->via->recv(&crowd->crowded, message, sizeof(message));
+			crowd->via.recv(&crowd->crowded, message, sizeof(message));
 		crowd->back->recv(&crowd->answer, message, sizeof(message));
 	}
 }
@@ -143,18 +175,19 @@ static void time_rounds(const struct crowd *crowd, unsigned int count, struct co
 int crowd(enum crowd_side side, unsigned int tasks, unsigned int count, struct cost *cost)
 {
 	struct crowd crowd = {
-		.via = find_mechanism("chan"),
+		.via = side == CROWD_SELECTS ? select_over(BY_SELECT, SELECT_WIDTH) :
+					       *find_mechanism("chan"),
 		.back = find_mechanism("chan64"),
 		.side = side,
 		.tasks = tasks,
 	};
 
-	if (crowd.via->open(&crowd.crowded, MESSAGE_SIZE, crowd.via->capacity))
+	if (open_link(&crowd.crowded, &crowd.via, MESSAGE_SIZE))
 		return -1;
-	if (crowd.back->open(&crowd.answer, MESSAGE_SIZE, crowd.back->capacity))
+	if (open_link(&crowd.answer, crowd.back, MESSAGE_SIZE))
 		die("chan");
 	allow_tasks(tasks);
-	crowd.threads = page_aligned(tasks * sizeof(*crowd.threads));
+	crowd.members = page_aligned(tasks * sizeof(*crowd.members));
 	crowd.stacks = mmap(NULL, (size_t)tasks * STACK_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (crowd.stacks == MAP_FAILED)
@@ -163,7 +196,7 @@ int crowd(enum crowd_side side, unsigned int tasks, unsigned int count, struct c
 	time_rounds(&crowd, count, cost);
 	disperse(&crowd);
 	munmap(crowd.stacks, (size_t)tasks * STACK_SIZE);
-	free(crowd.threads);
+	free(crowd.members);
 	close_link(&crowd.crowded);
 	close_link(&crowd.answer);
 	return 0;

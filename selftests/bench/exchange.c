@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -86,37 +87,55 @@ struct table {
 	struct link back;
 };
 
+static const struct mechanism *answers_over(const struct mechanism *via)
+{
+	return via->carrier ? via->carrier : via;
+}
+
 static void serve_rounds(const struct load *load, const struct table *table, void *ball,
 			 unsigned int rounds)
 {
-	const struct mechanism *via = load->mechanism;
+	const struct mechanism *there = load->mechanism, *back = answers_over(there);
 
 	while (rounds--) {
-		via->send(&table->there, ball, load->size);
-		via->recv(&table->back, ball, load->size);
+		there->send(&table->there, ball, load->size);
+		back->recv(&table->back, ball, load->size);
 	}
 }
 
 static void return_rounds(const struct load *load, const struct table *table, void *ball,
 			  unsigned int rounds)
 {
-	const struct mechanism *via = load->mechanism;
+	const struct mechanism *there = load->mechanism, *back = answers_over(there);
 
 	while (rounds--) {
-		via->recv(&table->there, ball, load->size);
-		via->send(&table->back, ball, load->size);
+		there->recv(&table->there, ball, load->size);
+		back->send(&table->back, ball, load->size);
 	}
 }
 
-static void play_partner(const struct load *load, const struct table *table, struct report *report)
+static void play_partner(const struct load *load, struct table *table, struct report *report)
 {
 	void *ball = page_aligned(load->size);
 	long before;
 
+	watch_link(&table->there, load->mechanism, ball, load->size);
 	return_rounds(load, table, ball, load->warmup);
 	before = switches_of_self();
 	return_rounds(load, table, ball, load->count);
 	report->switches = switches_of_self() - before;
+}
+
+/*
+ * Begin with the partner waiting for the ball, as every later round will, and not
+ * with whoever the scheduler lets run first.
+ */
+static void await_partner(const struct table *table)
+{
+	struct pollfd there = { .fd = table->there.send_fd, .events = POLLOUT };
+
+	if (poll(&there, 1, -1) != 1)
+		die("poll of the partner");
 }
 
 static void play(const struct load *load, const struct table *table, struct report *report)
@@ -125,6 +144,7 @@ static void play(const struct load *load, const struct table *table, struct repo
 	__u64 start;
 	long before;
 
+	await_partner(table);
 	serve_rounds(load, table, ball, load->warmup);
 	before = switches_of_self();
 	start = now();
@@ -138,9 +158,9 @@ static int open_table(const struct load *load, struct table *table)
 {
 	const struct mechanism *via = load->mechanism;
 
-	if (via->open(&table->there, load->size, via->capacity))
+	if (open_link(&table->there, via, load->size))
 		return -1;
-	if (via->open(&table->back, load->size, via->capacity))
+	if (open_link(&table->back, answers_over(via), load->size))
 		die(via->name);
 	return 0;
 }
@@ -216,7 +236,7 @@ int one_way(const struct load *load, struct cost *cost)
 	struct link link;
 	pid_t pid;
 
-	if (via->open(&link, load->size, via->capacity))
+	if (open_link(&link, via, load->size))
 		return -1;
 	others = open_report();
 	pid = fork_partner();

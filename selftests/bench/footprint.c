@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -70,18 +69,6 @@ static int make_files(int *fds)
 	return fds[1] < 0 ? -1 : 0;
 }
 
-/* The table of descriptors grows now, not in the middle of counting. */
-static int make_room(unsigned int descriptors)
-{
-	struct rlimit limit = { descriptors, descriptors };
-
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return -1;
-	if (dup2(STDERR_FILENO, descriptors - 1) < 0)
-		return -1;
-	return close(descriptors - 1);
-}
-
 static int make_all(make_fn make, int *fds, unsigned int count)
 {
 	unsigned int i;
@@ -126,7 +113,7 @@ int footprint(unsigned int channels, struct footprint *footprint)
 	int *fds = page_aligned(descriptors * sizeof(*fds));
 	int ret = -1;
 
-	if (!make_room(descriptors + 64) &&
+	if (!allow_descriptors(descriptors + 64) &&
 	    !share(make_files, fds, channels, &footprint->files) &&
 	    !share(make_channel, fds, channels, &footprint->channel)) {
 		footprint->files -= FILES_PER_CHANNEL * OWN_OF_SIGNALFD;

@@ -9,6 +9,7 @@
 #include <linux/chan.h>
 #include <mqueue.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -67,12 +68,12 @@ static void recv_bytes(const struct link *link, void *buf, size_t size)
 	}
 }
 
-static int open_pipe(struct link *link, size_t size, unsigned int capacity)
+static int open_pipe(struct link *link, const struct mechanism *via, size_t size)
 {
 	int fds[2];
 	size_t room = size * PIPE_MESSAGES;
 
-	(void)capacity;
+	(void)via;
 	if (pipe(fds))
 		return -1;
 	link->recv_fd = fds[0];
@@ -86,17 +87,35 @@ static int open_pipe(struct link *link, size_t size, unsigned int capacity)
 
 /* --- Channels --- */
 
-static int open_chan(struct link *link, size_t size, unsigned int capacity)
+/* Where channels are made; none is a scope of their own that is not bound. */
+static int scope = -1;
+
+/*
+ * enter_scope: make channels from now on in a scope that is bound to a group: to
+ * that of @member, 0 for the caller's own. Who is not in it is an owner.
+ */
+void enter_scope(pid_t member)
 {
-	struct chan_create create = { .capacity = capacity, .max_msg = size };
-	int ret, ctl = open("/dev/chanctl", O_RDWR | O_CLOEXEC);
+	struct chan_scope_bind bind = { .pgid = member };
+
+	scope = open("/dev/chanctl", O_RDWR | O_CLOEXEC);
+	if (scope < 0)
+		die("/dev/chanctl");
+	if (ioctl(scope, CHAN_IOC_SCOPE_BIND, &bind))
+		die("CHAN_IOC_SCOPE_BIND");
+}
+
+static int open_chan(struct link *link, const struct mechanism *via, size_t size)
+{
+	struct chan_create create = { .capacity = via->capacity, .max_msg = size };
+	int ctl = scope < 0 ? open("/dev/chanctl", O_RDWR | O_CLOEXEC) : scope;
 
 	if (ctl < 0)
 		return -1;
-	ret = ioctl(ctl, CHAN_IOC_CREATE, &create);
-	if (ret)
+	if (ioctl(ctl, CHAN_IOC_CREATE, &create))
 		die("CHAN_IOC_CREATE");
-	close(ctl);
+	if (ctl != scope)
+		close(ctl);
 	link->send_fd = create.send_fd;
 	link->recv_fd = create.recv_fd;
 	return 0;
@@ -104,12 +123,12 @@ static int open_chan(struct link *link, size_t size, unsigned int capacity)
 
 /* --- Sockets --- */
 
-static int open_seqpacket(struct link *link, size_t size, unsigned int capacity)
+static int open_seqpacket(struct link *link, const struct mechanism *via, size_t size)
 {
 	int fds[2];
 
+	(void)via;
 	(void)size;
-	(void)capacity;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
 		return -1;
 	link->send_fd = fds[0];
@@ -119,9 +138,9 @@ static int open_seqpacket(struct link *link, size_t size, unsigned int capacity)
 
 /* --- POSIX message queues --- */
 
-static int open_mqueue(struct link *link, size_t size, unsigned int capacity)
+static int open_mqueue(struct link *link, const struct mechanism *via, size_t size)
 {
-	struct mq_attr attr = { .mq_maxmsg = capacity, .mq_msgsize = size };
+	struct mq_attr attr = { .mq_maxmsg = via->capacity, .mq_msgsize = size };
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 	char name[NAME_MAX];
 
@@ -152,10 +171,10 @@ static void recv_mqueue(const struct link *link, void *buf, size_t size)
 
 /* --- Event counters: eight bytes, which are a number --- */
 
-static int open_eventfd(struct link *link, size_t size, unsigned int capacity)
+static int open_eventfd(struct link *link, const struct mechanism *via, size_t size)
 {
+	(void)via;
 	(void)size;
-	(void)capacity;
 	link->send_fd = eventfd(0, EFD_SEMAPHORE);
 	if (link->send_fd < 0)
 		return -1;
@@ -174,12 +193,16 @@ static void send_event(const struct link *link, const void *buf, size_t size)
 /* --- All of them --- */
 
 const struct mechanism mechanisms[] = {
-	{ "pipe", 0, 0, open_pipe, send_bytes, recv_bytes },
-	{ "chan", 0, 0, open_chan, send_message, recv_message },
-	{ "chan64", BUFFERED, 0, open_chan, send_message, recv_message },
-	{ "seqpacket", 0, 0, open_seqpacket, send_message, recv_message },
-	{ "mqueue", BUFFERED, 0, open_mqueue, send_mqueue, recv_mqueue },
-	{ "eventfd", 0, sizeof(__u64), open_eventfd, send_event, recv_message },
+	{ .name = "pipe", .open = open_pipe, .send = send_bytes, .recv = recv_bytes },
+	{ .name = "chan", .open = open_chan, .send = send_message, .recv = recv_message },
+	{ .name = "chan64", .capacity = BUFFERED, .open = open_chan, .send = send_message,
+	  .recv = recv_message },
+	{ .name = "seqpacket", .open = open_seqpacket, .send = send_message,
+	  .recv = recv_message },
+	{ .name = "mqueue", .capacity = BUFFERED, .open = open_mqueue, .send = send_mqueue,
+	  .recv = recv_mqueue },
+	{ .name = "eventfd", .only_size = sizeof(__u64), .open = open_eventfd,
+	  .send = send_event, .recv = recv_message },
 };
 
 const size_t nmechanisms = ARRAY_SIZE(mechanisms);
@@ -196,8 +219,26 @@ const struct mechanism *find_mechanism(const char *name)
 	die(name);
 }
 
+int open_link(struct link *link, const struct mechanism *via, size_t size)
+{
+	*link = (struct link){ .fan = NULL };
+	return via->open(link, via, size);
+}
+
+/* watch_link: once in each task that receives, on a copy of its own. */
+void watch_link(struct link *link, const struct mechanism *via, void *room, size_t size)
+{
+	if (via->watch)
+		via->watch(link, room, size);
+}
+
 void close_link(struct link *link)
 {
+	free(link->watched);
+	if (link->fan) {
+		close_fan(link->fan);
+		return;
+	}
 	close(link->send_fd);
 	close(link->recv_fd);
 }

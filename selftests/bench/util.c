@@ -2,11 +2,16 @@
 /*
  * Clock, memory and complaints of the benchmark.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/random.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +69,27 @@ static bool about_one(double value)
 }
 
 /*
+ * The sealed guest has nothing to be random from. Without a seed, which other
+ * machines have from their boot on, each random number would cost the kernel
+ * thousands of instructions.
+ */
+static void seed_random(void)
+{
+	struct {
+		struct rand_pool_info info;
+		char bytes[64];
+	} seed = {
+		.info.entropy_count = 8 * sizeof(seed.bytes),
+		.info.buf_size = sizeof(seed.bytes),
+	};
+	int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &seed))
+		die("seed of random numbers");
+	close(fd);
+}
+
+/*
  * Under QEMU's -icount shift=0 the time stamp counter counts instructions.
  * That holds when loops of different speed take one tick per instruction each.
  */
@@ -73,6 +99,8 @@ void use_tsc(void)
 	double slow = ticks_per_insn(time_slow_loop, 4);
 
 	unit = about_one(fast) && about_one(slow) ? UNIT_INSN : UNIT_CYCLE;
+	if (unit == UNIT_INSN)
+		seed_random();
 	printf("# clock: time stamp counter, %.3f and %.3f ticks per instruction\n", fast, slow);
 }
 
@@ -125,6 +153,15 @@ void align_to_second(void)
 		;
 }
 
+/* keep_wakers_running: or else who is woken may go first, the default. */
+void keep_wakers_running(bool keep)
+{
+	struct sched_param param = { .sched_priority = 0 };
+
+	if (sched_setscheduler(0, keep ? SCHED_BATCH : SCHED_OTHER, &param))
+		die("sched_setscheduler");
+}
+
 /* page_aligned: memory that is there already, so that no fault is timed. */
 void *page_aligned(size_t size)
 {
@@ -143,4 +180,22 @@ long switches_of_self(void)
 
 	getrusage(RUSAGE_SELF, &usage);
 	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+/* allow_descriptors: their table grows now, not in the middle of a measure. */
+int allow_descriptors(unsigned int count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -1;
+	if (limit.rlim_cur < count)
+		limit.rlim_cur = count;
+	if (limit.rlim_max < count)
+		limit.rlim_max = count;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return -1;
+	if (dup2(STDERR_FILENO, count - 1) < 0)
+		return -1;
+	return close(count - 1);
 }

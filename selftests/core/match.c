@@ -3,6 +3,7 @@
  * The matching core of the module, compiled here in user space and driven step
  * by step through states that are hard to hit from outside.
  */
+#include "../../kmod/call.c"
 #include "../../kmod/match.c"
 
 #include "kselftest_harness.h"
@@ -12,6 +13,7 @@ struct party {
 	struct task_struct task;
 	struct chan_call call;
 	struct chan_op op;
+	union chan_space space;
 };
 
 FIXTURE(match) {
@@ -35,13 +37,21 @@ FIXTURE_TEARDOWN(match)
 		free(msg);
 }
 
+static void init_op(struct chan_op *op, struct chan_call *call,
+		    union chan_space *space)
+{
+	INIT_HLIST_NODE(&op->node);
+	op->call = call;
+	op->room = CHAN_INLINE;
+	op->no_empty = true;
+	op->payload.bytes = space->bytes;
+}
+
 static void init_party(struct party *p)
 {
 	memset(p, 0, sizeof(*p));
-	p->call.task = &p->task;
-	p->op.call = &p->call;
-	p->op.room = CHAN_INLINE;
-	p->op.no_empty = true;
+	call_init(&p->call, &p->task);
+	init_op(&p->op, &p->call, &p->space);
 }
 
 static void init_sender(struct party *p, u32 len, u8 value)
@@ -120,7 +130,7 @@ TEST_F(match, a_parked_receiver_gets_the_message_and_one_wake_up)
 	EXPECT_EQ('a', rx.op.payload.bytes[2]);
 	EXPECT_EQ(1, rx.task.woken);
 	EXPECT_EQ(0, rx.task.refs);
-	EXPECT_EQ(0, self->m.nr_receivers);
+	EXPECT_EQ(0, self->m.receivers.nr);
 	EXPECT_EQ(1, self->m.sent);
 	EXPECT_EQ(1, self->m.received);
 }
@@ -193,7 +203,7 @@ TEST_F(match, receivers_with_too_little_room_are_told_and_passed)
 	init_sender(&tx, 0, 0);
 	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m, &tx));
 	EXPECT_EQ(-EBADMSG, empty.op.status);
-	EXPECT_EQ(1, self->m.nr_senders);
+	EXPECT_EQ(1, self->m.senders.nr);
 }
 
 TEST_F(match, many_who_are_told_are_told_in_batches)
@@ -209,9 +219,9 @@ TEST_F(match, many_who_are_told_are_told_in_batches)
 	}
 	init_sender(&tx, 1, 'x');
 	EXPECT_EQ(MATCH_AGAIN, send_or_park(&self->m, &tx));
-	EXPECT_EQ(1, self->m.nr_receivers);
+	EXPECT_EQ(1, self->m.receivers.nr);
 	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m, &tx));
-	EXPECT_EQ(0, self->m.nr_receivers);
+	EXPECT_EQ(0, self->m.receivers.nr);
 }
 
 TEST_F(match, a_sender_given_back_has_its_old_place)
@@ -233,8 +243,8 @@ TEST_F(match, a_sender_given_back_has_its_old_place)
 	EXPECT_EQ(MATCH_DONE, match_give_back(&self->m, rx[1].op.peer));
 	EXPECT_EQ(0, self->m.sent);
 	EXPECT_EQ(0, self->m.received);
-	EXPECT_EQ(2, self->m.nr_senders);
-	EXPECT_EQ(&tx[0].op, list_first_entry(&self->m.senders, struct chan_op, node));
+	EXPECT_EQ(2, self->m.senders.nr);
+	EXPECT_EQ(&tx[0].op, hlist_entry(self->m.senders.first, struct chan_op, node));
 }
 
 TEST_F(match, a_sender_given_back_meets_who_has_come_meanwhile)
@@ -282,7 +292,7 @@ TEST_F(match, a_sender_that_wants_to_leave_is_let_go_when_given_back)
 	match_give_back(&self->m, rx.op.peer);
 	EXPECT_EQ(CALL_DONE, state_of(&tx));
 	EXPECT_EQ(-ERESTARTSYS, tx.op.status);
-	EXPECT_EQ(0, self->m.nr_senders);
+	EXPECT_EQ(0, self->m.senders.nr);
 }
 
 TEST_F(match, an_offer_is_accepted)
@@ -316,7 +326,7 @@ TEST_F(match, a_receiver_whose_offer_is_revoked_keeps_its_place)
 	EXPECT_TRUE(match_withdraw_sender(&self->m, &tx.op));
 	EXPECT_EQ(NULL, match_accept(&self->m, &rx[0].op));
 	EXPECT_EQ(CALL_PARKED, state_of(&rx[0]));
-	EXPECT_EQ(&rx[0].op, list_first_entry(&self->m.receivers, struct chan_op, node));
+	EXPECT_EQ(&rx[0].op, hlist_entry(self->m.receivers.first, struct chan_op, node));
 }
 
 TEST_F(match, a_receiver_whose_offer_is_revoked_is_dealt_the_next)
@@ -331,7 +341,7 @@ TEST_F(match, a_receiver_whose_offer_is_revoked_is_dealt_the_next)
 	init_sender(&tx[1], 1, 1);
 	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m, &tx[1]));
 	EXPECT_TRUE(match_withdraw_sender(&self->m, &tx[0].op));
-	EXPECT_EQ(0, self->m.nr_senders);
+	EXPECT_EQ(0, self->m.senders.nr);
 	EXPECT_EQ(&tx[1].op, match_accept(&self->m, &rx.op));
 	EXPECT_EQ(1, self->m.sent);
 }
@@ -381,7 +391,7 @@ TEST_F(match, a_buffer_fills_makes_senders_wait_and_is_refilled)
 	payload_from_msg(&tx.op.payload, new_msg(1, 0));
 	EXPECT_EQ(MATCH_DONE, send_or_park(&self->m, &tx));
 	EXPECT_TRUE(tx.op.news);
-	EXPECT_FALSE(match_writable(&self->m));
+	EXPECT_FALSE(match_writable(&self->m, NULL));
 
 	init_party(&waiting);
 	payload_from_msg(&waiting.op.payload, new_msg(1, 1));
@@ -421,6 +431,239 @@ TEST_F(match, the_end_is_told_in_batches_and_the_first_cause_stands)
 	EXPECT_FALSE(match_release(&self->m, 2));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(-ENODEV, tx[i].op.status);
+}
+
+/* One task with an operation on each of two channels. */
+struct chooser {
+	struct task_struct task;
+	struct chan_call call;
+	struct chan_op op[2];
+	union chan_space space[2];
+};
+
+FIXTURE(select) {
+	struct match m[2];
+	struct chooser s;
+};
+
+static void init_chooser(struct chooser *s)
+{
+	int i;
+
+	memset(s, 0, sizeof(*s));
+	call_init_multi(&s->call, &s->task);
+	for (i = 0; i < 2; i++) {
+		init_op(&s->op[i], &s->call, &s->space[i]);
+		s->op[i].no_empty = false;
+	}
+}
+
+static void make_sender(struct chan_op *op, u8 value)
+{
+	op->payload.kind = CHAN_PAYLOAD_INLINE;
+	op->payload.len = 1;
+	op->payload.bytes[0] = value;
+}
+
+FIXTURE_SETUP(select)
+{
+	match_init(&self->m[0], 0);
+	match_init(&self->m[1], 0);
+	init_chooser(&self->s);
+}
+
+FIXTURE_TEARDOWN(select)
+{
+}
+
+TEST_F(select, a_claimed_call_is_passed_by_on_its_other_channels)
+{
+	struct party tx[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		init_sender(&tx[i], 1, i);
+		match_park_receiver(&self->m[i], &self->s.op[i]);
+	}
+	EXPECT_TRUE(match_writable(&self->m[1], NULL));
+	EXPECT_FALSE(match_writable(&self->m[1], &self->s.task));
+	EXPECT_EQ(MATCH_DONE, send_or_park(&self->m[0], &tx[0]));
+	EXPECT_EQ(&self->s.op[0], self->s.call.chosen);
+	EXPECT_EQ(1, self->s.task.woken);
+
+	EXPECT_FALSE(match_writable(&self->m[1], NULL));
+	EXPECT_EQ(0, match_parked(&self->m[1].receivers));
+	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m[1], &tx[1]));
+	EXPECT_EQ(1, self->s.task.woken);
+
+	match_unpark(&self->m[0].receivers, &self->s.op[0]);
+	match_unpark(&self->m[1].receivers, &self->s.op[1]);
+	EXPECT_EQ(0, self->m[1].receivers.nr);
+}
+
+TEST_F(select, two_parked_selects_meet_or_nothing_changes)
+{
+	struct task_struct *wake = NULL;
+	struct chooser other;
+
+	init_chooser(&other);
+	make_sender(&self->s.op[0], 's');
+	make_sender(&other.op[1], 'o');
+	match_park_sender(&self->m[0], &self->s.op[0]);
+	match_park_sender(&self->m[1], &other.op[1]);
+
+	/* Each of them is visible; the one that looks claims both. */
+	EXPECT_EQ(MATCH_TAKE, match_recv(&self->m[0], &other.op[0], &wake));
+	EXPECT_EQ(&self->s.op[0], other.op[0].peer);
+	EXPECT_EQ(CALL_CLAIMED, atomic_read(&self->s.call.state));
+	EXPECT_EQ(CALL_CLAIMED, atomic_read(&other.call.state));
+
+	/* The other way round it is too late, whoever asks. */
+	EXPECT_EQ(MATCH_WAIT, match_recv(&self->m[1], &self->s.op[1], &wake));
+	EXPECT_EQ(&self->s.op[0], call_leave(&self->s.call));
+}
+
+TEST_F(select, who_is_claimed_finds_that_its_own_look_has_lost)
+{
+	struct task_struct *wake = NULL;
+	struct party tx, rx;
+
+	init_sender(&tx, 1, 't');
+	init_party(&rx);
+	make_sender(&self->s.op[1], 's');
+	match_park_receiver(&self->m[0], &self->s.op[0]);
+	EXPECT_EQ(MATCH_DONE, send_or_park(&self->m[0], &tx));
+
+	EXPECT_EQ(MATCH_WAIT, recv_or_park(&self->m[1], &rx));
+	EXPECT_EQ(MATCH_LOST, match_send(&self->m[1], &self->s.op[1], &wake));
+	EXPECT_EQ(CALL_PARKED, state_of(&rx));
+	EXPECT_EQ(0, rx.task.woken);
+	match_end(&self->m[1], CHAN_STATE_CLOSED, 0);
+	EXPECT_EQ(MATCH_LOST, match_send(&self->m[1], &self->s.op[1], &wake));
+	EXPECT_EQ(&self->s.op[0], self->s.call.chosen);
+}
+
+TEST_F(select, the_line_is_left_alone_by_a_look_that_has_lost)
+{
+	struct task_struct *wake = NULL;
+	struct party tx;
+
+	init_sender(&tx, 1, 't');
+	match_init(&self->m[1], 1);
+	match_park_receiver(&self->m[0], &self->s.op[0]);
+	EXPECT_EQ(MATCH_DONE, send_or_park(&self->m[0], &tx));
+
+	payload_from_msg(&self->s.op[1].payload, new_msg(1, 1));
+	EXPECT_EQ(MATCH_LOST, match_send(&self->m[1], &self->s.op[1], &wake));
+	EXPECT_EQ(0, self->m[1].nr_msgs);
+	line_add_tail(&self->m[1], &self->s.op[1].payload);
+	EXPECT_EQ(MATCH_LOST, match_recv(&self->m[1], &self->s.op[1], &wake));
+	EXPECT_EQ(1, self->m[1].nr_msgs);
+	free(line_first(&self->m[1]));
+}
+
+TEST_F(select, a_call_does_not_meet_itself)
+{
+	struct task_struct *wake = NULL;
+
+	make_sender(&self->s.op[0], 's');
+	match_park_sender(&self->m[0], &self->s.op[0]);
+	EXPECT_EQ(MATCH_WAIT, match_recv(&self->m[0], &self->s.op[1], &wake));
+	match_park_receiver(&self->m[0], &self->s.op[1]);
+	EXPECT_EQ(MATCH_WAIT, match_send(&self->m[0], &self->s.op[0], &wake));
+	EXPECT_EQ(CALL_PARKED, atomic_read(&self->s.call.state));
+}
+
+TEST_F(select, a_sender_given_back_has_its_place_and_looks_again)
+{
+	struct party rx, behind, other;
+
+	make_sender(&self->s.op[0], 's');
+	match_park_sender(&self->m[0], &self->s.op[0]);
+	match_park_receiver(&self->m[1], &self->s.op[1]);
+	init_sender(&behind, 1, 'b');
+	send_or_park(&self->m[0], &behind);
+
+	init_party(&rx);
+	EXPECT_EQ(MATCH_TAKE, recv_or_park(&self->m[0], &rx));
+	init_sender(&other, 1, 'o');
+	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m[1], &other));
+	EXPECT_EQ(MATCH_DONE, match_give_back(&self->m[0], rx.op.peer));
+	EXPECT_EQ(CALL_RECHECK, atomic_read(&self->s.call.state));
+	EXPECT_EQ(1, self->s.task.woken);
+	EXPECT_EQ(0, self->m[0].sent);
+
+	/* It can be taken at once, before those behind it. */
+	EXPECT_EQ(MATCH_TAKE, recv_or_park(&self->m[0], &rx));
+	EXPECT_EQ(&self->s.op[0], rx.op.peer);
+	EXPECT_EQ(MATCH_DONE, match_give_back(&self->m[0], rx.op.peer));
+
+	/* Who passed it by on the other channel is found by the second look. */
+	call_recheck(&self->s.call);
+	EXPECT_EQ(CALL_PARKED, atomic_read(&self->s.call.state));
+	EXPECT_EQ(MATCH_TAKE, match_recv(&self->m[1], &self->s.op[1],
+					 &(struct task_struct *){ NULL }));
+	EXPECT_EQ(&other.op, self->s.op[1].peer);
+}
+
+TEST_F(select, a_sender_about_to_leave_is_let_go)
+{
+	struct party rx;
+
+	make_sender(&self->s.op[0], 's');
+	match_park_sender(&self->m[0], &self->s.op[0]);
+	init_party(&rx);
+	EXPECT_EQ(MATCH_TAKE, recv_or_park(&self->m[0], &rx));
+	EXPECT_EQ(&self->s.op[0], call_leave(&self->s.call));
+	EXPECT_TRUE(call_claimed_by(&self->s.call, &self->s.op[0]));
+	EXPECT_FALSE(call_claimed_by(&self->s.call, &self->s.op[1]));
+	self->s.op[0].leaving = true;
+	match_give_back(&self->m[0], rx.op.peer);
+	EXPECT_EQ(CALL_DONE, atomic_read(&self->s.call.state));
+	EXPECT_EQ(-ERESTARTSYS, self->s.op[0].status);
+	EXPECT_EQ(0, self->m[0].senders.nr);
+}
+
+TEST_F(select, what_is_offered_to_a_select_can_be_revoked)
+{
+	struct task_struct *wake = NULL;
+	struct party tx, other;
+
+	match_park_receiver(&self->m[0], &self->s.op[0]);
+	match_park_receiver(&self->m[1], &self->s.op[1]);
+	init_sender(&tx, 1, 't');
+	tx.op.payload.borrowed = true;
+	EXPECT_EQ(MATCH_OFFERED, match_send(&self->m[0], &tx.op, &wake));
+	wake_left(&wake);
+	EXPECT_EQ(CALL_OFFERED, atomic_read(&self->s.call.state));
+	init_sender(&other, 1, 'o');
+	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m[1], &other));
+
+	EXPECT_TRUE(match_withdraw_sender(&self->m[0], &tx.op));
+	EXPECT_EQ(NULL, match_accept(&self->m[0], &self->s.op[0]));
+	EXPECT_EQ(CALL_RECHECK, atomic_read(&self->s.call.state));
+	EXPECT_EQ(1, self->m[0].receivers.nr);
+	EXPECT_EQ(NULL, call_leave(&self->s.call));
+}
+
+TEST_F(select, a_place_moves_on_when_something_becomes_possible)
+{
+	struct match *m = &self->m[0];
+	u64 before = m->order;
+	struct party rx, tx;
+
+	init_party(&rx);
+	init_sender(&tx, 1, 't');
+	recv_or_park(m, &rx);
+	EXPECT_NE(before, m->order);
+	before = m->order;
+	send_or_park(m, &tx);
+	before = m->order;
+	send_or_park(m, &tx);
+	EXPECT_NE(before, m->order);
+	before = m->order;
+	match_end(m, CHAN_STATE_CLOSED, 0);
+	EXPECT_NE(before, m->order);
 }
 
 TEST_HARNESS_MAIN

@@ -7,6 +7,9 @@
 // buffer. On an unbuffered channel a message needs a partner that is parked,
 // which a poller never is: two such files would wait for each other for ever.
 // openBlocking is for that case; a goroutine waiting in it takes up a thread.
+//
+// A goroutine in selectOne takes up a thread too. It is parked whatever its
+// files are, so Fd, which takes them out of the poller, does no harm.
 package main
 
 import (
@@ -14,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"syscall"
 	"time"
 	"unsafe"
@@ -25,8 +29,15 @@ const (
 
 	chanIocCreate = 3<<30 | 24<<16 | 0xC9<<8 | 1
 	chanIocClose  = 3<<30 | 8<<16 | 0xC9<<8 | 2
+	chanIocSelect = 3<<30 | 32<<16 | 0xC9<<8 | 6
 
 	createNonblock = 1
+
+	opRecv = 2
+	opPoll = 3
+	pollIn = 1
+
+	clockMonotonic = 1
 )
 
 type chanCreate struct {
@@ -37,6 +48,28 @@ type chanCreate struct {
 
 type chanClose struct {
 	error, flags uint32
+}
+
+// chanCase is one of the things that a select can do. Its address is a pointer
+// so that the garbage collector knows of it; this is for 64-bit machines, where
+// that is as long as the field.
+type chanCase struct {
+	fd          int32
+	op, flags   uint32
+	status      int32
+	buf         unsafe.Pointer
+	len, events uint32
+	pid         int32
+	uid         uint32
+	fds         uint64
+	nfds        uint32
+	reserved    [3]uint32
+}
+
+type chanSelect struct {
+	cases                          unsafe.Pointer
+	ncases, caseSize, flags, index uint32
+	deadline                       uint64
 }
 
 func must(err error) {
@@ -84,6 +117,61 @@ func closeChannel(end *os.File, errno syscall.Errno) error {
 		err = ioctl(fd, chanIocClose, unsafe.Pointer(&arg))
 	}))
 	return err
+}
+
+func receiveCase(end *os.File, room []byte) chanCase {
+	return chanCase{fd: int32(end.Fd()), op: opRecv, buf: unsafe.Pointer(&room[0]), len: uint32(len(room))}
+}
+
+func pollCase(file *os.File) chanCase {
+	return chanCase{fd: int32(file.Fd()), op: opPoll, events: pollIn}
+}
+
+// selectOne returns the index of the case that has happened. end is any file of
+// the module; deadline is a time of CLOCK_MONOTONIC in nanoseconds.
+func selectOne(end *os.File, cases []chanCase, deadline uint64) (uint32, error) {
+	arg := chanSelect{
+		cases:    unsafe.Pointer(&cases[0]),
+		ncases:   uint32(len(cases)),
+		caseSize: uint32(unsafe.Sizeof(cases[0])),
+		deadline: deadline,
+	}
+	err := ioctl(end.Fd(), chanIocSelect, unsafe.Pointer(&arg))
+	return arg.index, err
+}
+
+// fromNow returns the deadline after a time; Go does not tell this clock.
+func fromNow(wait time.Duration) uint64 {
+	var now syscall.Timespec
+	_, _, errno := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, clockMonotonic,
+		uintptr(unsafe.Pointer(&now)), 0)
+	if errno != 0 {
+		panic(errno)
+	}
+	return uint64(now.Nano()) + uint64(wait)
+}
+
+func makeSocketPair() (ours, theirs *os.File) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	must(err)
+	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")
+}
+
+func makeTimer() *os.File {
+	fd, _, errno := syscall.Syscall(syscall.SYS_TIMERFD_CREATE, clockMonotonic, syscall.O_CLOEXEC, 0)
+	if errno != 0 {
+		panic(errno)
+	}
+	return os.NewFile(fd, "timer")
+}
+
+func setTimer(timer *os.File, wait time.Duration) {
+	spec := [2]syscall.Timespec{{}, syscall.NsecToTimespec(int64(wait))}
+	_, _, errno := syscall.Syscall6(syscall.SYS_TIMERFD_SETTIME, timer.Fd(), 0,
+		uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	if errno != 0 {
+		panic(errno)
+	}
 }
 
 func closeAll(files ...*os.File) {
@@ -178,6 +266,47 @@ func testCloseWithError() bool {
 	return errors.Is(recvErr, syscall.ECONNABORTED) && errors.Is(sendErr, syscall.EPIPE)
 }
 
+func testSelect() bool {
+	send, recv := makeChannel(0, 0)
+	ours, theirs := makeSocketPair()
+	timer := makeTimer()
+	defer closeAll(recv, ours, theirs, timer)
+	room := make([]byte, room)
+	selectNext := func() (uint32, chanCase) {
+		cases := []chanCase{receiveCase(recv, room), pollCase(ours), pollCase(timer)}
+		index, err := selectOne(recv, cases, fromNow(30*time.Second))
+		must(err)
+		return index, cases[index]
+	}
+
+	// The shell's standard output is the channel, its standard error the socket.
+	child := exec.Command("sh", "-c", "printf hello; printf done >&2")
+	child.Stdout, child.Stderr = send, theirs
+	must(child.Start())
+	index, chosen := selectNext()
+	good := index == 0 && chosen.status == 0 && int(chosen.pid) == child.Process.Pid &&
+		string(room[:chosen.len]) == "hello"
+	index, chosen = selectNext()
+	good = good && index == 1 && chosen.events == pollIn && receive(ours) == "done"
+	setTimer(timer, 10*time.Millisecond)
+	index, chosen = selectNext()
+	good = good && index == 2 && chosen.events == pollIn && len(receive(timer)) == 8
+	must(child.Wait())
+	send.Close()
+	index, chosen = selectNext()
+	return good && index == 0 && syscall.Errno(-chosen.status) == syscall.EPIPE
+}
+
+func testSelectDeadline() bool {
+	send, recv := makeChannel(0, 0)
+	defer closeAll(send, recv)
+	cases := []chanCase{receiveCase(recv, make([]byte, room))}
+	_, now := selectOne(recv, cases, 0)
+	deadline := fromNow(10 * time.Millisecond)
+	_, later := selectOne(recv, cases, deadline)
+	return now == syscall.EAGAIN && later == syscall.ETIMEDOUT && fromNow(0) >= deadline
+}
+
 func main() {
 	tests := []struct {
 		name string
@@ -190,6 +319,8 @@ func main() {
 		{"a read deadline", testDeadline},
 		{"closing the last send end is io.EOF", testEndOfFile},
 		{"a channel closed with an error gives it to receivers", testCloseWithError},
+		{"a select waits for a channel, a socket and a timer at once", testSelect},
+		{"a select has a deadline, or does not wait at all", testSelectDeadline},
 	}
 	failed := 0
 	fmt.Println("TAP version 13")

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Channels from Perl: sysopen, sysread, syswrite (print buffers, and would join
-# messages), select, and ioctl with pack.
+# messages), select, and ioctl with pack. pack's P and unpack's are addresses, for
+# the select that is an ioctl; Q takes a 64-bit perl.
 
 use strict;
 use warnings;
-use Errno qw(EAGAIN ECONNABORTED EMSGSIZE EPIPE);
+use Errno qw(EAGAIN ECONNABORTED EMSGSIZE EPIPE ETIMEDOUT);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDONLY O_RDWR O_WRONLY);
 use POSIX ();
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 use constant DEVICE => '/dev/chan0';
 use constant ROOM => 65536;    # the longest message a channel carries by default
@@ -19,6 +21,11 @@ use constant CREATE => 'LLLllL';    # capacity max_msg flags send_fd recv_fd 0
 use constant CLOSE => 'LL';         # error flags
 use constant CHAN_IOC_CREATE => iowr(1, 24);
 use constant CHAN_IOC_CLOSE => iowr(2, 8);
+
+use constant CASE => 'lLLlPLLlLQL4';    # fd op flags status buf len events pid uid 0 0
+use constant SELECT => 'PLLLLQ';        # cases ncases case_size flags index deadline
+use constant CHAN_IOC_SELECT => iowr(6, 32);
+use constant { CHAN_RECV => 2, CHAN_POLL => 3, POLLIN => 1 };
 
 sub open_end {
 	my ($mode) = @_;
@@ -42,6 +49,27 @@ sub close_channel {
 	my ($end, $error) = @_;
 	my $arg = pack(CLOSE, $error, 0);
 	ioctl($end, CHAN_IOC_CLOSE, $arg) or die "CHAN_IOC_CLOSE: $!";
+}
+
+sub receive_case {
+	my ($end, $room) = @_;
+	return pack(CASE, fileno($end), CHAN_RECV, 0, 0, $$room, length($$room), (0) x 8);
+}
+
+sub poll_case {
+	my ($file) = @_;
+	return pack(CASE, fileno($file), CHAN_POLL, 0, 0, undef, 0, POLLIN, (0) x 7);
+}
+
+# (index, status, len, events, pid) of the case that has happened, or nothing.
+sub select_one {
+	my ($end, $seconds, @cases) = @_;
+	my $deadline = int(1e9 * (clock_gettime(CLOCK_MONOTONIC) + $seconds));
+	my $cases = join('', @cases);
+	my $arg = pack(SELECT, $cases, scalar(@cases), 64, 0, 0, $deadline);
+	ioctl($end, CHAN_IOC_SELECT, $arg) or return;
+	my $index = unpack('x20 L', $arg);
+	return ($index, unpack('x12 l x8 L L l', substr($cases, 64 * $index, 64)));
 }
 
 sub in_background {
@@ -121,6 +149,22 @@ sub test_close_with_error {
 	return $no_recv && $no_send;
 }
 
+sub test_select_call {
+	my ($send, $recv) = make_channel(0);
+	pipe(my $reader, my $writer) or die $!;
+	vec(my $room, ROOM - 1, 8) = 0;
+	my @cases = (receive_case($recv, \$room), poll_case($reader));
+	my $child = in_background(sub { syswrite($send, 'hello'); syswrite($writer, 'done') });
+	my ($index, $status, $length, $events, $pid) = select_one($recv, 30, @cases);
+	my $first = $index == 0 && $status == 0 && $pid == $child
+		&& substr($room, 0, $length) eq 'hello';
+	($index, $status, $length, $events) = select_one($recv, 30, @cases);
+	my $second = $index == 1 && $events == POLLIN && receive($reader) eq 'done';
+	waitpid($child, 0);
+	my $third = !select_one($recv, 0.01, @cases) && $! == ETIMEDOUT;
+	return $first && $second && $third;
+}
+
 my @tests = (
 	[\&test_message_crosses, 'a message crosses /dev/chan0'],
 	[\&test_boundaries, 'messages arrive one by one, each as it was sent'],
@@ -129,6 +173,7 @@ my @tests = (
 	[\&test_select, 'select tells when a sender waits'],
 	[\&test_end_of_file, 'closing the last send end is the end of file'],
 	[\&test_close_with_error, 'a channel closed with an error gives it to receivers'],
+	[\&test_select_call, 'a select waits for a channel and a pipe at once'],
 );
 my ($number, $failed) = (0, 0);
 

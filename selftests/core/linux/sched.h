@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What match.c needs of the kernel beyond tools/include, for one thread.
+ * What the core needs of the kernel beyond tools/include, for one thread.
  */
 #ifndef _CORE_LINUX_SCHED_H
 #define _CORE_LINUX_SCHED_H
 
+#include <asm/barrier.h>
 #include <linux/compiler.h>
 
 #define ERESTARTSYS	512
