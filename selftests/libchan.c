@@ -4,24 +4,10 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 
-#include <chan.h>
-
-#include "chan_test.h"
-
-#define ERRNO_BEFORE	1234
-#define ERRNO_CHANGED	(-2000000L)
-
-/* The result of a call to the library, which never changes errno. */
-#define CALL(call)						\
-({								\
-	long __ret;						\
-								\
-	errno = ERRNO_BEFORE;					\
-	__ret = (call);						\
-	errno == ERRNO_BEFORE ? __ret : ERRNO_CHANGED;		\
-})
+#include "libchan_test.h"
 
 /* --- Calls in threads of their own --- */
 
@@ -29,6 +15,7 @@ struct call {
 	pthread_t thread;
 	struct chan_tx tx;
 	struct chan_rx rx;
+	uint64_t deadline;
 	char buf[64];
 	size_t len;
 	long ret;
@@ -50,6 +37,15 @@ static void *recv_call(void *arg)
 	return NULL;
 }
 
+static void *recv_until_call(void *arg)
+{
+	struct call *call = arg;
+
+	call->ret = CALL(chan_recv_until(call->rx, call->buf, sizeof(call->buf), &call->len,
+					 call->deadline));
+	return NULL;
+}
+
 static void park_send_call(struct __test_metadata *_metadata, struct call *call,
 			   struct chan_tx tx, const char *text)
 {
@@ -61,13 +57,26 @@ static void park_send_call(struct __test_metadata *_metadata, struct call *call,
 	ASSERT_TRUE(wait_parked(tx.fd, 1, 0));
 }
 
-static void park_recv_call(struct __test_metadata *_metadata, struct call *call,
-			   struct chan_rx rx)
+static void park_receiver(struct __test_metadata *_metadata, struct call *call,
+			  struct chan_rx rx, void *(*run)(void *))
 {
 	call->rx = rx;
 	call->ret = OP_STUCK;
-	ASSERT_EQ(0, pthread_create(&call->thread, NULL, recv_call, call));
+	ASSERT_EQ(0, pthread_create(&call->thread, NULL, run, call));
 	ASSERT_TRUE(wait_parked(rx.fd, 0, 1));
+}
+
+static void park_recv_call(struct __test_metadata *_metadata, struct call *call,
+			   struct chan_rx rx)
+{
+	park_receiver(_metadata, call, rx, recv_call);
+}
+
+static void park_recv_until_call(struct __test_metadata *_metadata, struct call *call,
+				 struct chan_rx rx, uint64_t deadline)
+{
+	call->deadline = deadline;
+	park_receiver(_metadata, call, rx, recv_until_call);
 }
 
 static long join(struct call *call)
@@ -164,20 +173,6 @@ TEST_F(pair, message_crosses)
 	EXPECT_EQ(1, info.received);
 }
 
-TEST_F(pair, empty_message_is_not_lost_silently)
-{
-	struct call call;
-
-	EXPECT_EQ(-EOPNOTSUPP, CALL(chan_send(self->tx, "", 0)));
-	EXPECT_EQ(-EOPNOTSUPP, CALL(chan_try_send(self->tx, "", 0)));
-
-	park_recv_call(_metadata, &call, self->rx);
-	EXPECT_EQ(-EOPNOTSUPP, CALL(chan_try_send(self->tx, "", 0)));
-	EXPECT_EQ(0, CALL(chan_try_send(self->tx, "x", 1)));
-	EXPECT_EQ(1, join(&call));
-	EXPECT_TRUE(holds(call.buf, call.len, "x"));
-}
-
 TEST_F(pair, message_too_long)
 {
 	char big[sizeof(self->buf) + 1] = {};
@@ -222,20 +217,68 @@ TEST_F(pair, failed_receive_leaves_message_first)
 
 	self->len = 99;
 	EXPECT_EQ(-EMSGSIZE, CALL(chan_recv(self->rx, self->buf, 6, &self->len)));
-	EXPECT_EQ(0, self->len);
+	EXPECT_EQ(7, self->len);
 	self->len = 99;
 	EXPECT_EQ(-EMSGSIZE, CALL(chan_try_recv(self->rx, self->buf, 6, &self->len)));
-	EXPECT_EQ(0, self->len);
+	EXPECT_EQ(7, self->len);
 	self->len = 99;
 	EXPECT_EQ(-EFAULT, CALL(chan_recv(self->rx, (void *)8, 64, &self->len)));
 	EXPECT_EQ(0, self->len);
 	EXPECT_EQ(-EFAULT, CALL(chan_try_recv(self->rx, (void *)8, 64, &self->len)));
 	EXPECT_EQ(-EMSGSIZE, CALL(chan_recv(self->rx, NULL, 0, &self->len)));
+	EXPECT_EQ(7, self->len);
+	self->len = 99;
 	EXPECT_EQ(-EMSGSIZE, CALL(chan_try_recv(self->rx, NULL, 0, &self->len)));
+	EXPECT_EQ(7, self->len);
 
 	EXPECT_EQ(1, CALL(chan_recv(self->rx, self->buf, 7, &self->len)));
 	EXPECT_TRUE(holds(self->buf, self->len, "message"));
 	EXPECT_EQ(0, settle(&call, variant->capacity));
+}
+
+TEST_F(pair, empty_message_crosses)
+{
+	struct call call;
+
+	park_recv_call(_metadata, &call, self->rx);
+	call.len = 99;
+	EXPECT_EQ(0, CALL(chan_send(self->tx, NULL, 0)));
+	EXPECT_EQ(1, join(&call));
+	EXPECT_EQ(0, call.len);
+	EXPECT_EQ(1, info(self->rx.fd).received);
+}
+
+TEST_F(pair, empty_message_is_not_the_end)
+{
+	struct call call;
+
+	offer(_metadata, &call, variant->capacity, self->tx, "");
+	self->len = 99;
+	EXPECT_EQ(1, CALL(chan_try_recv(self->rx, self->buf, 64, &self->len)));
+	EXPECT_EQ(0, self->len);
+	EXPECT_EQ(0, settle(&call, variant->capacity));
+	offer(_metadata, &call, variant->capacity, self->tx, "");
+	EXPECT_EQ(1, CALL(chan_recv(self->rx, NULL, 0, &self->len)));
+	EXPECT_EQ(0, settle(&call, variant->capacity));
+	EXPECT_EQ(-EAGAIN, CALL(chan_try_recv(self->rx, self->buf, 64, &self->len)));
+
+	EXPECT_EQ(0, CALL(chan_tx_release(&self->tx)));
+	EXPECT_EQ(0, CALL(chan_recv(self->rx, self->buf, 64, &self->len)));
+}
+
+TEST_F(pair, try_send_empty_messages_until_it_would_wait)
+{
+	unsigned int i;
+
+	for (i = 0; i < variant->capacity; i++)
+		EXPECT_EQ(0, CALL(chan_try_send(self->tx, NULL, 0)));
+	EXPECT_EQ(-EAGAIN, CALL(chan_try_send(self->tx, NULL, 0)));
+	EXPECT_EQ(variant->capacity, info(self->tx.fd).buffered);
+	EXPECT_EQ(0, info(self->tx.fd).parked_senders);
+
+	EXPECT_EQ(0, CALL(chan_rx_release(&self->rx)));
+	EXPECT_EQ(-EPIPE, CALL(chan_send(self->tx, NULL, 0)));
+	EXPECT_EQ(-EPIPE, CALL(chan_try_send(self->tx, NULL, 0)));
 }
 
 TEST_F(pair, end_is_no_message)
@@ -406,6 +449,270 @@ TEST_F(pair, close_fails_parked_sender)
 	EXPECT_EQ(-EIO, CALL(chan_recv(self->rx, self->buf, 64, &self->len)));
 }
 
+/* --- Deadlines, and who has sent a message --- */
+
+#define SOON		chan_deadline(20 * CHAN_MILLISECOND)
+#define PAST		1
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void fill_buffer(struct __test_metadata *_metadata, struct chan_tx tx,
+			unsigned int capacity)
+{
+	while (capacity--)
+		ASSERT_EQ(0, CALL(chan_try_send(tx, "x", 1)));
+}
+
+TEST(deadlines)
+{
+	uint64_t before = now_ns(), deadline;
+
+	deadline = CALL(chan_deadline(3 * CHAN_SECOND));
+	EXPECT_LE(before + 3000000000ULL, deadline);
+	EXPECT_GE(now_ns() + 3000000000ULL, deadline);
+	EXPECT_LT(before, chan_deadline(1));
+
+	EXPECT_EQ(0, chan_deadline(0));
+	EXPECT_EQ(CHAN_SELECT_FOREVER, chan_deadline(CHAN_FOREVER));
+	EXPECT_EQ(CHAN_SELECT_FOREVER, chan_deadline(INT64_MIN));
+	EXPECT_EQ(CHAN_SELECT_FOREVER, chan_deadline(INT64_MAX));
+	EXPECT_EQ(CHAN_SELECT_FOREVER, chan_deadline(INT64_MAX - before + 1));
+	EXPECT_GT(INT64_MAX, chan_deadline(INT64_MAX / 2));
+}
+
+TEST_F(pair, send_gives_up_at_the_deadline)
+{
+	uint64_t deadline = SOON;
+
+	fill_buffer(_metadata, self->tx, variant->capacity);
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_send_until(self->tx, "x", 1, deadline)));
+	EXPECT_LE(deadline, now_ns());
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_send_until(self->tx, "x", 1, PAST)));
+	EXPECT_EQ(-EAGAIN, CALL(chan_send_until(self->tx, "x", 1, 0)));
+	EXPECT_EQ(variant->capacity, info(self->tx.fd).sent);
+	EXPECT_EQ(0, info(self->tx.fd).parked_senders);
+}
+
+TEST_F(pair, receive_gives_up_at_the_deadline)
+{
+	uint64_t deadline = SOON;
+
+	self->len = 99;
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_recv_until(self->rx, self->buf, 64, &self->len,
+						   deadline)));
+	EXPECT_LE(deadline, now_ns());
+	EXPECT_EQ(0, self->len);
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_recv_until(self->rx, self->buf, 64, &self->len, PAST)));
+	EXPECT_EQ(-EAGAIN, CALL(chan_recv_until(self->rx, self->buf, 64, &self->len, 0)));
+	EXPECT_EQ(0, info(self->rx.fd).parked_receivers);
+}
+
+TEST_F(pair, deadline_counts_and_not_the_flag_of_the_file)
+{
+	set_nonblock(self->tx.fd, true);
+	set_nonblock(self->rx.fd, true);
+	fill_buffer(_metadata, self->tx, variant->capacity);
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_send_until(self->tx, "x", 1, SOON)));
+	while (CALL(chan_try_recv(self->rx, self->buf, 64, &self->len)) == 1)
+		;
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_recv_until(self->rx, self->buf, 64, &self->len, SOON)));
+}
+
+TEST_F(pair, what_is_possible_happens_after_the_deadline_too)
+{
+	struct call call;
+
+	park_recv_until_call(_metadata, &call, self->rx, CHAN_SELECT_FOREVER);
+	EXPECT_EQ(0, CALL(chan_send_until(self->tx, "late", 4, PAST)));
+	EXPECT_EQ(1, join(&call));
+	EXPECT_TRUE(holds(call.buf, call.len, "late"));
+
+	offer(_metadata, &call, variant->capacity, self->tx, "later");
+	EXPECT_EQ(1, CALL(chan_recv_until(self->rx, self->buf, 64, &self->len, PAST)));
+	EXPECT_TRUE(holds(self->buf, self->len, "later"));
+	EXPECT_EQ(0, settle(&call, variant->capacity));
+}
+
+TEST_F(pair, message_comes_before_the_deadline)
+{
+	struct call call;
+
+	park_recv_until_call(_metadata, &call, self->rx, chan_deadline(1000 * CHAN_SECOND));
+	EXPECT_EQ(0, CALL(chan_send_until(self->tx, "hello", 5, CHAN_SELECT_FOREVER)));
+	EXPECT_EQ(1, join(&call));
+	EXPECT_TRUE(holds(call.buf, call.len, "hello"));
+}
+
+TEST_F(pair, close_wakes_a_receiver_with_a_deadline)
+{
+	struct call call;
+
+	park_recv_until_call(_metadata, &call, self->rx, CHAN_SELECT_FOREVER);
+	EXPECT_EQ(0, CALL(chan_close(self->tx, 0)));
+	EXPECT_EQ(0, join(&call));
+	EXPECT_EQ(0, call.len);
+}
+
+TEST_F(pair, failed_receive_with_a_deadline)
+{
+	struct call call;
+
+	offer(_metadata, &call, variant->capacity, self->tx, "message");
+	EXPECT_EQ(-EMSGSIZE, CALL(chan_recv_until(self->rx, self->buf, 6, &self->len, SOON)));
+	EXPECT_EQ(7, self->len);
+	EXPECT_EQ(-EFAULT, CALL(chan_recv_until(self->rx, (void *)8, 64, &self->len, SOON)));
+	EXPECT_EQ(0, self->len);
+	EXPECT_EQ(1, CALL(chan_recv_until(self->rx, self->buf, 7, &self->len, SOON)));
+	EXPECT_TRUE(holds(self->buf, self->len, "message"));
+	EXPECT_EQ(0, settle(&call, variant->capacity));
+}
+
+TEST_F(pair, failed_send_with_a_deadline)
+{
+	char big[sizeof(self->buf) + 1] = {};
+
+	EXPECT_EQ(-EMSGSIZE, CALL(chan_send_until(self->tx, big, sizeof(big), SOON)));
+	EXPECT_EQ(-EFAULT, CALL(chan_send_until(self->tx, (void *)8, 8, SOON)));
+	EXPECT_EQ(0, CALL(chan_rx_release(&self->rx)));
+	EXPECT_EQ(-EPIPE, CALL(chan_send_until(self->tx, "x", 1, CHAN_SELECT_FOREVER)));
+}
+
+/* 4 GiB more than a case can say must not pass for none. */
+TEST_F(pair, length_beyond_any_channel)
+{
+	if (sizeof(size_t) == sizeof(__u32))
+		SKIP(return, "no such length here");
+	EXPECT_EQ(-EMSGSIZE, CALL(chan_send_until(self->tx, "x", (size_t)UINT32_MAX + 1, 0)));
+	EXPECT_EQ(-EMSGSIZE, CALL(chan_send_until(self->tx, "x", SIZE_MAX, 0)));
+	EXPECT_EQ(0, info(self->tx.fd).sent);
+}
+
+/* The end, every cause, and those that look like something else. */
+static void expect_end(struct __test_metadata *_metadata, int cause, long expected)
+{
+	struct chan_tx tx;
+	struct chan_rx rx;
+	size_t len = 99;
+	char buf[8];
+
+	ASSERT_EQ(0, CALL(chan_pair(0, 0, 0, &tx, &rx)));
+	EXPECT_EQ(0, CALL(chan_close(tx, cause)));
+	EXPECT_EQ(expected, CALL(chan_recv_until(rx, buf, sizeof(buf), &len,
+						 CHAN_SELECT_FOREVER)));
+	EXPECT_EQ(0, len);
+	EXPECT_EQ(expected, CALL(chan_recv(rx, buf, sizeof(buf), &len)));
+	EXPECT_EQ(0, len);
+	EXPECT_EQ(expected, CALL(chan_try_recv(rx, NULL, 0, &len)));
+	EXPECT_EQ(0, len);
+	EXPECT_EQ(-EPIPE, CALL(chan_send_until(tx, "x", 1, CHAN_SELECT_FOREVER)));
+	chan_tx_release(&tx);
+	chan_rx_release(&rx);
+}
+
+TEST(ends_with_and_without_a_deadline)
+{
+	expect_end(_metadata, 0, 0);
+	expect_end(_metadata, ECONNRESET, -ECONNRESET);
+	expect_end(_metadata, EPIPE, -EPIPE);
+	expect_end(_metadata, EMSGSIZE, -EMSGSIZE);
+	expect_end(_metadata, EBADMSG, -EBADMSG);
+	expect_end(_metadata, EAGAIN, -EAGAIN);
+}
+
+TEST(deadline_on_what_is_no_end)
+{
+	struct chan_tx tx = CHAN_TX_INIT, pipe_tx;
+	struct chan_rx rx = CHAN_RX_INIT, pipe_rx;
+	size_t len = 99;
+	char buf[8];
+	int fds[2];
+
+	EXPECT_EQ(-EBADF, CALL(chan_send_until(tx, "x", 1, CHAN_SELECT_FOREVER)));
+	EXPECT_EQ(-EBADF, CALL(chan_recv_until(rx, buf, 8, &len, CHAN_SELECT_FOREVER)));
+	EXPECT_EQ(0, len);
+	EXPECT_EQ(-EBADF, CALL(chan_send(tx, NULL, 0)));
+	tx.fd = 1000;
+	EXPECT_EQ(-EBADF, CALL(chan_send_until(tx, "x", 1, CHAN_SELECT_FOREVER)));
+
+	ASSERT_EQ(0, pipe(fds));
+	pipe_rx.fd = fds[0];
+	pipe_tx.fd = fds[1];
+	EXPECT_EQ(-EOPNOTSUPP, CALL(chan_send_until(pipe_tx, "x", 1, 0)));
+	EXPECT_EQ(-EOPNOTSUPP, CALL(chan_recv_until(pipe_rx, buf, 8, &len, 0)));
+	EXPECT_EQ(-EOPNOTSUPP, CALL(chan_send(pipe_tx, NULL, 0)));
+}
+
+TEST_F(pair, deadline_in_the_wrong_direction)
+{
+	struct chan_tx tx = { self->rx.fd };
+	struct chan_rx rx = { self->tx.fd };
+
+	EXPECT_EQ(-EBADF, CALL(chan_send_until(tx, "x", 1, CHAN_SELECT_FOREVER)));
+	EXPECT_EQ(-EBADF, CALL(chan_send(tx, NULL, 0)));
+	EXPECT_EQ(-EBADF, CALL(chan_recv_until(rx, self->buf, 64, &self->len,
+					       CHAN_SELECT_FOREVER)));
+}
+
+static int send_as(uid_t uid, struct chan_tx tx)
+{
+	if (uid != getuid() && !become(uid))
+		return 1;
+	return chan_send(tx, "from", 4) ? 2 : 0;
+}
+
+TEST_F(pair, sender_of_a_message)
+{
+	uid_t uid = is_root() ? NOBODY : getuid();
+	struct chan_sender sender = {};
+	int status;
+	pid_t child;
+
+	child = fork_child();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(send_as(uid, self->tx));
+	EXPECT_EQ(1, CALL(chan_recv_from(self->rx, self->buf, 64, &self->len, &sender,
+					 CHAN_SELECT_FOREVER)));
+	EXPECT_TRUE(holds(self->buf, self->len, "from"));
+	EXPECT_EQ(child, sender.pid);
+	EXPECT_EQ(uid, sender.uid);
+	ASSERT_TRUE(ended(child, &status));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(pair, sender_of_no_message)
+{
+	struct chan_sender sender = { 99, 99 };
+	struct call call;
+
+	EXPECT_EQ(-EAGAIN, CALL(chan_recv_from(self->rx, self->buf, 64, &self->len, &sender,
+					       0)));
+	EXPECT_EQ(0, sender.pid);
+	EXPECT_EQ(-1, (int)sender.uid);
+
+	offer(_metadata, &call, variant->capacity, self->tx, "message");
+	sender.pid = 99;
+	EXPECT_EQ(-EMSGSIZE, CALL(chan_recv_from(self->rx, self->buf, 1, &self->len, &sender,
+						 0)));
+	EXPECT_EQ(7, self->len);
+	EXPECT_EQ(0, sender.pid);
+	EXPECT_EQ(1, CALL(chan_recv_from(self->rx, self->buf, 64, &self->len, NULL, 0)));
+	EXPECT_EQ(0, settle(&call, variant->capacity));
+
+	EXPECT_EQ(0, CALL(chan_tx_release(&self->tx)));
+	sender.pid = 99;
+	EXPECT_EQ(0, CALL(chan_recv_from(self->rx, self->buf, 64, &self->len, &sender,
+					 CHAN_SELECT_FOREVER)));
+	EXPECT_EQ(0, sender.pid);
+	EXPECT_EQ(-1, (int)sender.uid);
+}
+
 /* --- Signals, cancellation, release while a thread waits --- */
 
 static int handled;
@@ -464,15 +771,60 @@ TEST_F(pair, signal_with_restart)
 	EXPECT_TRUE(holds(call.buf, call.len, "after"));
 }
 
+TEST_F(pair, signal_interrupts_receive_with_a_deadline)
+{
+	struct call call;
+
+	handle(0);
+	park_recv_until_call(_metadata, &call, self->rx, CHAN_SELECT_FOREVER);
+	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, join(&call));
+	EXPECT_EQ(0, call.len);
+	EXPECT_EQ(0, info(self->rx.fd).received);
+}
+
+static bool joined_under_signals(struct call *call)
+{
+	pthread_kill(call->thread, SIGUSR1);
+	return !pthread_tryjoin_np(call->thread, NULL);
+}
+
+/* It would never end if each restart began the wait anew. */
+TEST_F(pair, restarts_keep_the_deadline)
+{
+	struct call call = { .rx = self->rx, .deadline = SOON };
+
+	handle(SA_RESTART);
+	ASSERT_EQ(0, pthread_create(&call.thread, NULL, recv_until_call, &call));
+	ASSERT_TRUE(wait_until(joined_under_signals(&call)));
+	EXPECT_EQ(-ETIMEDOUT, call.ret);
+	EXPECT_LE(call.deadline, now_ns());
+}
+
+static void expect_cancelled(struct __test_metadata *_metadata, pthread_t thread)
+{
+	void *result;
+
+	ASSERT_EQ(0, pthread_cancel(thread));
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	EXPECT_EQ(PTHREAD_CANCELED, result);
+}
+
 TEST_F(pair, thread_is_cancelled)
 {
 	struct call call;
-	void *result;
 
 	park_recv_call(_metadata, &call, self->rx);
-	ASSERT_EQ(0, pthread_cancel(call.thread));
-	ASSERT_EQ(0, pthread_join(call.thread, &result));
-	EXPECT_EQ(PTHREAD_CANCELED, result);
+	expect_cancelled(_metadata, call.thread);
+	EXPECT_EQ(0, info(self->rx.fd).parked_receivers);
+}
+
+TEST_F(pair, thread_with_a_deadline_is_cancelled)
+{
+	struct call call;
+
+	park_recv_until_call(_metadata, &call, self->rx, CHAN_SELECT_FOREVER);
+	expect_cancelled(_metadata, call.thread);
 	EXPECT_EQ(0, info(self->rx.fd).parked_receivers);
 }
 
@@ -629,6 +981,7 @@ TEST(nonblocking_pair)
 	EXPECT_TRUE(nonblocking(tx.fd));
 	EXPECT_TRUE(nonblocking(rx.fd));
 	EXPECT_EQ(-EAGAIN, CALL(chan_send(tx, "x", 1)));
+	EXPECT_EQ(-EAGAIN, CALL(chan_send(tx, NULL, 0)));
 	EXPECT_EQ(-EAGAIN, CALL(chan_try_send(tx, "x", 1)));
 	EXPECT_EQ(-EAGAIN, CALL(chan_recv(rx, buf, sizeof(buf), &len)));
 	EXPECT_EQ(0, len);
@@ -778,6 +1131,505 @@ TEST(no_end_from_fd)
 	EXPECT_EQ(0, CALL(chan_rx_release(&rx)));
 }
 
+/* --- Select --- */
+
+#define LINKS		3
+
+FIXTURE(select)
+{
+	struct chan_tx tx[LINKS];
+	struct chan_rx rx[LINKS];
+	struct chan_case cases[LINKS];
+	char buf[LINKS][64];
+	unsigned int culprit;
+	size_t len;
+};
+
+FIXTURE_VARIANT(select)
+{
+	unsigned int capacity;
+};
+
+FIXTURE_VARIANT_ADD(select, rendezvous)
+{
+	.capacity = 0,
+};
+
+FIXTURE_VARIANT_ADD(select, buffered)
+{
+	.capacity = 1,
+};
+
+FIXTURE_SETUP(select)
+{
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		ASSERT_EQ(0, CALL(chan_pair(variant->capacity, 64, 0, &self->tx[i],
+					    &self->rx[i])));
+		self->cases[i] = chan_case_recv(self->rx[i], self->buf[i], 64);
+	}
+}
+
+FIXTURE_TEARDOWN(select)
+{
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		chan_tx_release(&self->tx[i]);
+		chan_rx_release(&self->rx[i]);
+	}
+}
+
+struct select_call {
+	pthread_t thread;
+	struct chan_case *cases;
+	unsigned int n;
+	pid_t tid;
+	long ret;
+};
+
+static void *select_call(void *arg)
+{
+	struct select_call *call = arg;
+
+	__atomic_store_n(&call->tid, gettid(), __ATOMIC_RELEASE);
+	call->ret = CALL(chan_select(call->cases, call->n, CHAN_FOREVER));
+	return NULL;
+}
+
+/* Waits for the last case to be parked, whose channel is that of @fd. */
+static void park_select(struct __test_metadata *_metadata, struct select_call *call,
+			struct chan_case *cases, unsigned int n, int fd)
+{
+	call->cases = cases;
+	call->n = n;
+	call->ret = OP_STUCK;
+	ASSERT_EQ(0, pthread_create(&call->thread, NULL, select_call, call));
+	ASSERT_TRUE(wait_until(info(fd).parked_senders + info(fd).parked_receivers));
+}
+
+static long join_select(struct select_call *call)
+{
+	pthread_join(call->thread, NULL);
+	return call->ret;
+}
+
+TEST_F(select, receives_what_comes_first)
+{
+	struct chan_case before[LINKS];
+	struct select_call call;
+	int i;
+
+	memcpy(before, self->cases, sizeof(before));
+	park_select(_metadata, &call, self->cases, LINKS, self->rx[LINKS - 1].fd);
+	EXPECT_EQ(0, CALL(chan_send(self->tx[1], "one", 3)));
+	ASSERT_EQ(1, join_select(&call));
+	EXPECT_EQ(1, CALL(chan_case_received(&self->cases[1], &self->len)));
+	EXPECT_TRUE(holds(self->buf[1], self->len, "one"));
+	EXPECT_EQ(getpid(), self->cases[1].pid);
+	EXPECT_EQ(getuid(), self->cases[1].uid);
+
+	EXPECT_EQ(0, memcmp(&before[0], &self->cases[0], sizeof(before[0])));
+	EXPECT_EQ(0, memcmp(&before[2], &self->cases[2], sizeof(before[2])));
+	for (i = 0; i < LINKS; i++)
+		EXPECT_EQ(0, info(self->rx[i].fd).parked_receivers);
+}
+
+TEST_F(select, sends_where_it_is_possible)
+{
+	struct chan_case cases[LINKS];
+	struct select_call call;
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		cases[i] = chan_case_send(self->tx[i], "sent", 4);
+		fill_buffer(_metadata, self->tx[i], variant->capacity);
+	}
+	park_select(_metadata, &call, cases, LINKS, self->tx[LINKS - 1].fd);
+	for (i = 0; i < (int)variant->capacity; i++)
+		EXPECT_EQ(1, CALL(chan_recv(self->rx[2], self->buf[2], 64, &self->len)));
+	EXPECT_EQ(1, CALL(chan_recv(self->rx[2], self->buf[2], 64, &self->len)));
+	EXPECT_TRUE(holds(self->buf[2], self->len, "sent"));
+	ASSERT_EQ(2, join_select(&call));
+	EXPECT_EQ(0, cases[2].status);
+	EXPECT_EQ(variant->capacity, info(self->tx[0].fd).sent);
+}
+
+/* Every message of every child arrives, then the end of its channel. */
+TEST_F(select, collects_from_processes)
+{
+	int received[LINKS] = {}, left = LINKS, i, ret, status;
+	struct chan_case cases[LINKS];
+	pid_t child[LINKS];
+
+	for (i = 0; i < LINKS; i++) {
+		child[i] = fork_child();
+		ASSERT_LE(0, child[i]);
+		if (child[i])
+			continue;
+		for (ret = 0; ret < 100; ret++)
+			if (chan_send(self->tx[i], &ret, sizeof(ret)))
+				_exit(1);
+		_exit(0);
+	}
+	for (i = 0; i < LINKS; i++)
+		EXPECT_EQ(0, CALL(chan_tx_release(&self->tx[i])));
+	while (left) {
+		for (i = 0; i < LINKS; i++)
+			cases[i] = chan_case_recv(self->rx[i], self->buf[i], 64);
+		i = CALL(chan_select(cases, LINKS, CHAN_FOREVER));
+		ASSERT_LE(0, i);
+		ret = CALL(chan_case_received(&cases[i], &self->len));
+		ASSERT_LE(0, ret);
+		if (!ret) {
+			EXPECT_EQ(0, CALL(chan_rx_release(&self->rx[i])));
+			left--;
+			continue;
+		}
+		ASSERT_EQ(sizeof(int), self->len);
+		EXPECT_EQ(0, memcmp(self->buf[i], &received[i], sizeof(int)));
+		EXPECT_EQ(child[i], cases[i].pid);
+		received[i]++;
+	}
+	for (i = 0; i < LINKS; i++) {
+		EXPECT_EQ(100, received[i]);
+		ASSERT_TRUE(ended(child[i], &status));
+		EXPECT_EQ(0, status);
+	}
+}
+
+/* Both sides choose, in two processes. */
+static int send_by_select(struct chan_tx a, struct chan_tx b)
+{
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		struct chan_case cases[] = {
+			chan_case_send(a, &i, sizeof(i)),
+			chan_case_send(b, &i, sizeof(i)),
+		};
+		int chosen = chan_select(cases, 2, CHAN_FOREVER);
+
+		if (chosen < 0 || cases[chosen].status)
+			return 1;
+	}
+	return 0;
+}
+
+TEST_F(select, meets_a_select)
+{
+	bool seen[100] = {};
+	pid_t child = fork_child();
+	int i, value, status;
+
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(send_by_select(self->tx[0], self->tx[1]));
+	for (i = 0; i < 100; i++) {
+		struct chan_case cases[] = {
+			chan_case_recv(self->rx[0], &value, sizeof(value)),
+			chan_case_recv(self->rx[1], &value, sizeof(value)),
+		};
+		int chosen = CALL(chan_select(cases, 2, CHAN_FOREVER));
+
+		ASSERT_LE(0, chosen);
+		ASSERT_EQ(1, CALL(chan_case_received(&cases[chosen], &self->len)));
+		ASSERT_TRUE(value >= 0 && value < 100);
+		EXPECT_FALSE(seen[value]);
+		seen[value] = true;
+	}
+	ASSERT_TRUE(ended(child, &status));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(select, chance_decides_unless_there_is_a_priority)
+{
+	int chosen[2] = {}, i;
+
+	ASSERT_EQ(0, CALL(chan_close(self->tx[0], 0)));
+	ASSERT_EQ(0, CALL(chan_close(self->tx[1], 0)));
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(0, CALL(chan_select_until(self->cases, 2, CHAN_SELECT_PRIORITY, 0,
+						    NULL)));
+	/* To see one of them only has a chance of 2 to the power of -199. */
+	for (i = 0; i < 200; i++) {
+		int ret = CALL(chan_select(self->cases, 2, 0));
+
+		ASSERT_TRUE(ret == 0 || ret == 1);
+		chosen[ret]++;
+	}
+	EXPECT_LT(0, chosen[0]);
+	EXPECT_LT(0, chosen[1]);
+}
+
+TEST_F(select, waits_for_other_files)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+	struct chan_case cases[] = {
+		chan_case_recv(self->rx[0], self->buf[0], 64),
+		chan_case_poll(event, POLLIN),
+	};
+	struct select_call call;
+	__u64 one = 1;
+
+	ASSERT_LE(0, event);
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(cases, 2, 0)));
+	park_select(_metadata, &call, cases, 2, self->rx[0].fd);
+	ASSERT_EQ(sizeof(one), write(event, &one, sizeof(one)));
+	EXPECT_EQ(1, join_select(&call));
+	EXPECT_EQ(POLLIN, cases[1].events);
+	EXPECT_EQ(0, cases[1].status);
+	EXPECT_EQ(-EINVAL, CALL(chan_case_received(&cases[1], &self->len)));
+	EXPECT_EQ(0, self->len);
+}
+
+/* There is no end among the cases that could carry the request. */
+TEST(select_of_other_files_alone)
+{
+	int event = eventfd(1, EFD_CLOEXEC), before = count_fds();
+	struct chan_case cases[] = {
+		chan_case_none(),
+		chan_case_poll(event, POLLIN | POLLOUT),
+	};
+	uint64_t deadline = SOON;
+	unsigned int culprit = 99;
+
+	EXPECT_EQ(1, CALL(chan_select(cases, 2, CHAN_FOREVER)));
+	EXPECT_EQ(POLLIN | POLLOUT, cases[1].events);
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(cases, 1, 0)));
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(NULL, 0, 0)));
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_select_until(NULL, 0, 0, deadline, &culprit)));
+	EXPECT_LE(deadline, now_ns());
+	EXPECT_EQ(CHAN_SELECT_NONE, culprit);
+	EXPECT_EQ(before, count_fds());
+}
+
+TEST_F(select, gives_up_in_time)
+{
+	uint64_t deadline = SOON;
+	uint64_t before = now_ns();
+	int i;
+
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(self->cases, LINKS, 0)));
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_select(self->cases, LINKS, 5 * CHAN_MILLISECOND)));
+	EXPECT_LE(before + 5 * CHAN_MILLISECOND, now_ns());
+	self->culprit = 99;
+	EXPECT_EQ(-ETIMEDOUT, CALL(chan_select_until(self->cases, LINKS, 0, deadline,
+						     &self->culprit)));
+	EXPECT_LE(deadline, now_ns());
+	EXPECT_EQ(CHAN_SELECT_NONE, self->culprit);
+	for (i = 0; i < LINKS; i++)
+		EXPECT_EQ(0, info(self->rx[i].fd).parked_receivers);
+}
+
+TEST_F(select, case_that_is_never_ready)
+{
+	struct chan_tx no_tx = CHAN_TX_INIT;
+	struct chan_rx no_rx = CHAN_RX_INIT;
+	struct chan_case cases[] = {
+		chan_case_none(),
+		chan_case_send(no_tx, "x", 1),
+		chan_case_recv(no_rx, self->buf[0], 64),
+		chan_case_recv(self->rx[0], self->buf[0], 64),
+	};
+
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(cases, 3, 0)));
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(cases, 4, 0)));
+	ASSERT_EQ(0, CALL(chan_tx_release(&self->tx[0])));
+	EXPECT_EQ(3, CALL(chan_select(cases, 4, CHAN_FOREVER)));
+	EXPECT_EQ(0, CALL(chan_case_received(&cases[3], &self->len)));
+}
+
+TEST_F(select, what_a_receive_case_came_to)
+{
+	struct call call;
+
+	offer(_metadata, &call, variant->capacity, self->tx[0], "message");
+	self->cases[0].len = 6;
+	ASSERT_EQ(0, CALL(chan_select(self->cases, 1, CHAN_FOREVER)));
+	EXPECT_EQ(-EMSGSIZE, CALL(chan_case_received(self->cases, &self->len)));
+	EXPECT_EQ(7, self->len);
+	self->cases[0] = chan_case_recv(self->rx[0], self->buf[0], self->len);
+	ASSERT_EQ(0, CALL(chan_select(self->cases, 1, CHAN_FOREVER)));
+	EXPECT_EQ(1, CALL(chan_case_received(self->cases, &self->len)));
+	EXPECT_TRUE(holds(self->buf[0], self->len, "message"));
+	EXPECT_EQ(0, settle(&call, variant->capacity));
+
+	EXPECT_EQ(0, CALL(chan_close(self->tx[0], EIO)));
+	ASSERT_EQ(0, CALL(chan_select(self->cases, 1, CHAN_FOREVER)));
+	EXPECT_EQ(-EIO, CALL(chan_case_received(self->cases, &self->len)));
+	EXPECT_EQ(0, self->len);
+	EXPECT_EQ(0, CALL(chan_close(self->tx[1], EPIPE)));
+	ASSERT_EQ(0, CALL(chan_select(&self->cases[1], 1, CHAN_FOREVER)));
+	EXPECT_EQ(-EPIPE, CALL(chan_case_received(&self->cases[1], &self->len)));
+	EXPECT_EQ(0, CALL(chan_tx_release(&self->tx[2])));
+	ASSERT_EQ(0, CALL(chan_select(&self->cases[2], 1, CHAN_FOREVER)));
+	EXPECT_EQ(0, CALL(chan_case_received(&self->cases[2], &self->len)));
+}
+
+TEST_F(select, send_case_without_a_receiver)
+{
+	struct chan_case c = chan_case_send(self->tx[0], "x", 1);
+
+	EXPECT_EQ(0, CALL(chan_rx_release(&self->rx[0])));
+	ASSERT_EQ(0, CALL(chan_select(&c, 1, CHAN_FOREVER)));
+	EXPECT_EQ(-EPIPE, c.status);
+}
+
+TEST_F(select, empty_message)
+{
+	struct chan_case c = chan_case_send(self->tx[0], NULL, 0);
+	struct select_call call;
+
+	park_select(_metadata, &call, self->cases, 1, self->rx[0].fd);
+	ASSERT_EQ(0, CALL(chan_select(&c, 1, CHAN_FOREVER)));
+	EXPECT_EQ(0, c.status);
+	ASSERT_EQ(0, join_select(&call));
+	self->len = 99;
+	EXPECT_EQ(1, CALL(chan_case_received(self->cases, &self->len)));
+	EXPECT_EQ(0, self->len);
+}
+
+/* The call fails for the case at @index, with the others as good as can be. */
+static void expect_culprit(struct __test_metadata *_metadata, struct chan_rx rx, long error,
+			   struct chan_case bad)
+{
+	unsigned int culprit, index;
+	char buf[64];
+
+	for (index = 0; index < 3; index++) {
+		struct chan_case cases[] = {
+			chan_case_recv(rx, buf, sizeof(buf)),
+			chan_case_none(),
+			chan_case_poll(rx.fd, POLLIN),
+		};
+
+		cases[index] = bad;
+		culprit = 99;
+		EXPECT_EQ(error, CALL(chan_select_until(cases, 3, 0, CHAN_SELECT_FOREVER,
+							&culprit)));
+		EXPECT_EQ(index, culprit);
+		EXPECT_EQ(error, CALL(chan_select(cases, 3, CHAN_FOREVER)));
+	}
+}
+
+TEST_F(select, culprit_is_told)
+{
+	struct chan_tx tx = self->tx[0], wrong_tx = { self->rx[0].fd }, pipe_tx;
+	struct chan_rx rx = self->rx[0], wrong_rx = { self->tx[0].fd }, pipe_rx;
+	int fds[2], before;
+	char big[65] = {};
+
+	ASSERT_EQ(0, pipe(fds));
+	pipe_rx.fd = fds[0];
+	pipe_tx.fd = fds[1];
+	before = count_fds();
+	expect_culprit(_metadata, rx, -EBADF, chan_case_send(wrong_tx, "x", 1));
+	expect_culprit(_metadata, rx, -EBADF, chan_case_recv(wrong_rx, big, 64));
+	expect_culprit(_metadata, rx, -EINVAL, chan_case_send(pipe_tx, "x", 1));
+	expect_culprit(_metadata, rx, -EINVAL, chan_case_recv(pipe_rx, big, 64));
+	expect_culprit(_metadata, rx, -EBADF, chan_case_poll(1000, POLLIN));
+	expect_culprit(_metadata, rx, -EMSGSIZE, chan_case_send(tx, big, sizeof(big)));
+	expect_culprit(_metadata, rx, -EFAULT, chan_case_send(tx, (void *)8, 8));
+	wrong_tx.fd = 1000;
+	expect_culprit(_metadata, rx, -EBADF, chan_case_send(wrong_tx, "x", 1));
+	wrong_rx.fd = -2;
+	expect_culprit(_metadata, rx, -EBADF, chan_case_recv(wrong_rx, big, 64));
+	EXPECT_EQ(before, count_fds());
+	EXPECT_EQ(0, info(rx.fd).parked_receivers);
+}
+
+TEST_F(select, call_that_fails_for_no_case)
+{
+	static struct chan_case many[CHAN_SELECT_MAX + 1];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = self->cases[0];
+	self->culprit = 99;
+	EXPECT_EQ(-EINVAL, CALL(chan_select_until(many, ARRAY_SIZE(many), 0, 0,
+						  &self->culprit)));
+	EXPECT_EQ(CHAN_SELECT_NONE, self->culprit);
+	EXPECT_EQ(-EAGAIN, CALL(chan_select(many, CHAN_SELECT_MAX, 0)));
+	self->culprit = 99;
+	EXPECT_EQ(-EINVAL, CALL(chan_select_until(self->cases, 1, 0x80, 0, &self->culprit)));
+	EXPECT_EQ(CHAN_SELECT_NONE, self->culprit);
+}
+
+struct longer_case {
+	struct chan_case c;
+	unsigned char tail[16];
+};
+
+TEST_F(select, cases_of_any_size)
+{
+	struct longer_case longer[2] = { { self->cases[0] }, { self->cases[1] } };
+	size_t top_bit = (size_t)1 << (8 * sizeof(size_t) - 1);
+	struct chan_case *cases = &longer[0].c;
+
+	EXPECT_EQ(-EAGAIN, CALL(chan_select_sized(cases, 2, sizeof(longer[0]), 0, 0, NULL)));
+	ASSERT_EQ(0, CALL(chan_close(self->tx[1], 0)));
+	EXPECT_EQ(1, CALL(chan_select_sized(cases, 2, sizeof(longer[0]), 0, 0,
+					    &self->culprit)));
+	EXPECT_EQ(CHAN_SELECT_NONE, self->culprit);
+	EXPECT_EQ(0, CALL(chan_case_received(&longer[1].c, &self->len)));
+
+	longer[1].tail[15] = 1;
+	EXPECT_EQ(-E2BIG, CALL(chan_select_sized(cases, 2, sizeof(longer[0]), 0, 0,
+						 &self->culprit)));
+	EXPECT_EQ(1, self->culprit);
+	EXPECT_EQ(-EINVAL, CALL(chan_select_sized(cases, 1, CHAN_CASE_SIZE_VER0 - 8, 0, 0,
+						  &self->culprit)));
+	EXPECT_EQ(CHAN_SELECT_NONE, self->culprit);
+	EXPECT_EQ(-EINVAL, CALL(chan_select_sized(cases, 1, CHAN_CASE_SIZE_VER0 + 4, 0, 0,
+						  NULL)));
+	EXPECT_EQ(-EINVAL, CALL(chan_select_sized(cases, 1, 0, 0, 0, NULL)));
+	EXPECT_EQ(-E2BIG, CALL(chan_select_sized(cases, 1, 1 << 20, 0, 0, NULL)));
+	/* In 32 bits this would be the right size. */
+	EXPECT_EQ(-E2BIG, CALL(chan_select_sized(cases, 1, top_bit | CHAN_CASE_SIZE_VER0, 0, 0,
+						 NULL)));
+}
+
+TEST_F(select, signal_interrupts)
+{
+	struct select_call call;
+
+	handle(0);
+	park_select(_metadata, &call, self->cases, LINKS, self->rx[LINKS - 1].fd);
+	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, join_select(&call));
+}
+
+TEST_F(select, thread_is_cancelled)
+{
+	struct select_call call;
+	int i;
+
+	park_select(_metadata, &call, self->cases, LINKS, self->rx[LINKS - 1].fd);
+	expect_cancelled(_metadata, call.thread);
+	for (i = 0; i < LINKS; i++)
+		EXPECT_EQ(0, info(self->rx[i].fd).parked_receivers);
+}
+
+static bool asleep(struct select_call *call)
+{
+	return state_of(__atomic_load_n(&call->tid, __ATOMIC_ACQUIRE)) == 'S';
+}
+
+/* The file that the library has opened for the call goes too. */
+TEST(thread_that_selects_without_ends_is_cancelled)
+{
+	struct select_call call = { .ret = OP_STUCK };
+	int before = count_fds();
+
+	ASSERT_EQ(0, pthread_create(&call.thread, NULL, select_call, &call));
+	ASSERT_TRUE(wait_until(count_fds() == before + 1 && asleep(&call)));
+	expect_cancelled(_metadata, call.thread);
+	EXPECT_EQ(OP_STUCK, call.ret);
+	EXPECT_EQ(before, count_fds());
+}
+
 /* --- Looking --- */
 
 struct longer_info {
@@ -838,6 +1690,7 @@ TEST(versions)
 	EXPECT_EQ(CHAN_VERSION, version.version);
 	EXPECT_EQ(0, version.reserved);
 	EXPECT_TRUE(version.features & CHAN_FEATURE_DEV);
+	EXPECT_TRUE(version.features & CHAN_FEATURE_SELECT);
 
 	memset(&longer, 0xff, sizeof(longer));
 	EXPECT_EQ(0, CALL(chan_version(&longer.version, sizeof(longer))));
@@ -862,6 +1715,7 @@ TEST(without_the_module)
 	ASSERT_EQ(0, mount("none", "/dev", "tmpfs", 0, NULL));
 	expect_no_pair(_metadata, -ENOENT, 0, 0, 0);
 	EXPECT_EQ(-ENOENT, CALL(chan_version(&version, sizeof(version))));
+	EXPECT_EQ(-ENOENT, CALL(chan_select(NULL, 0, 0)));
 	EXPECT_EQ(-ENOENT, CALL(chan_tx_open("chan0", 0, &tx)));
 	EXPECT_EQ(-ENOENT, CALL(chan_dev_add("x", 0600, 0, 0, 0)));
 	EXPECT_EQ(-ENOENT, CALL(chan_dev_remove("x", 0)));
@@ -978,12 +1832,15 @@ TEST_F(named, removed)
 	EXPECT_EQ(-ENOENT, CALL(chan_dev_remove(self->name, 0)));
 	EXPECT_EQ(-ENODEV, CALL(chan_send(self->tx, "x", 1)));
 	EXPECT_EQ(-ENODEV, CALL(chan_try_send(self->tx, "x", 1)));
+	EXPECT_EQ(-ENODEV, CALL(chan_send_until(self->tx, "x", 1, CHAN_SELECT_FOREVER)));
 	EXPECT_EQ(-EMSGSIZE, CALL(chan_try_recv(self->rx, NULL, 0, &self->len)));
 	EXPECT_EQ(1, CALL(chan_recv(self->rx, self->buf, 64, &self->len)));
 	EXPECT_TRUE(holds(self->buf, self->len, "kept"));
 	EXPECT_EQ(-ENODEV, CALL(chan_recv(self->rx, self->buf, 64, &self->len)));
 	EXPECT_EQ(-ENODEV, CALL(chan_try_recv(self->rx, self->buf, 64, &self->len)));
 	EXPECT_EQ(-ENODEV, CALL(chan_try_recv(self->rx, NULL, 0, &self->len)));
+	EXPECT_EQ(-ENODEV, CALL(chan_recv_until(self->rx, self->buf, 64, &self->len,
+						CHAN_SELECT_FOREVER)));
 }
 
 TEST_F(named, add_and_remove_errors)

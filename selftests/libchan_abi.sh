@@ -2,16 +2,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # libchan as a package: what it exports, what it installs, and that both can be
-# used. Needs the sources of the library (LIBCHAN_SRC) and a compiler.
+# used; and that neither has changed since it was recorded. Needs the sources of the
+# library (LIBCHAN_SRC) and a compiler, and not the module.
+#
+#	libchan_abi.sh --record
+#
+# records anew, in abi/: structs.txt, the layout of each structure of the headers
+# as pahole has it, and libchan.abi, the functions and types of the library as
+# abidw has them. That is due when something was added, and then the difference
+# between the files is to be looked at: what was there has to stay as it was.
 
 set -u
 
 here=$(dirname "$(readlink -f "$0")")
 src=${LIBCHAN_SRC:-$here/../userlib}
 uapi=${LIBCHAN_UAPI:-$src/../uapi}
+abi=${LIBCHAN_ABI:-$src/../selftests/abi}
 CC=${CC:-cc}
+CXX=${CXX:-c++}
 
-tests=9
+tests=19
 count=0
 failures=0
 skipped=0
@@ -22,10 +32,16 @@ report() {
 	if [ "$2" -eq 0 ]; then
 		echo "ok $count $1"
 	else
+		sed 's/^/# /' "$work/log"
 		echo "not ok $count $1"
 		failures=$((failures + 1))
-		sed 's/^/# /' "$work/log"
 	fi
+}
+
+skip() {
+	count=$((count + 1))
+	skipped=$((skipped + 1))
+	echo "ok $count $1 # SKIP $2"
 }
 
 check() {
@@ -34,12 +50,6 @@ check() {
 	shift
 	"$@" >"$work/log" 2>&1
 	report "$name" $?
-}
-
-skip() {
-	count=$((count + 1))
-	skipped=$((skipped + 1))
-	echo "ok $count $1 # SKIP $2"
 }
 
 skip_all() {
@@ -65,8 +75,15 @@ exported() {
 		awk '$2 != "A" { print $3 }' | sort
 }
 
-declared() {
+# All functions of the header, and those of them that the library has to have.
+documented() {
 	sed -n 's/^[a-z].*[ *]\(chan_[a-z_]*\)(.*/\1/p' "$src/include/chan.h" | sort
+}
+
+declared() {
+	documented >"$work/documented"
+	sed -n 's/^static inline.*[ *]\(chan_[a-z_]*\)(.*/\1/p' "$src/include/chan.h" |
+		sort | comm -13 - "$work/documented"
 }
 
 exports_the_map() {
@@ -91,10 +108,11 @@ install_to_root() {
 	build install DESTDIR="$root" PREFIX=/opt/c libdir=/opt/c/lib/here || return
 	for file in include/chan.h include/linux/chan.h lib/here/libchan.a \
 		lib/here/libchan.so lib/here/libchan.so.0 lib/here/pkgconfig/libchan.pc \
-		share/man/man3/libchan.3 share/man/man4/chan.4; do
+		share/man/man3/libchan.3 share/man/man4/chan.4 \
+		bin/chanctl share/man/man1/chanctl.1; do
 		[ -s "$root/opt/c/$file" ] || { echo "no $file"; return 1; }
 	done
-	declared | while read -r function; do
+	documented | while read -r function; do
 		[ -s "$root/opt/c/share/man/man3/$function.3" ] ||
 			{ echo "no manual page of $function"; exit 1; }
 	done
@@ -144,35 +162,148 @@ use_static() {
 		! readelf -d "$work/program" | grep libchan
 }
 
-compiles() {
-	printf '%s\n' '#include <chan.h>' \
-		"int f(struct chan_tx tx, struct chan_rx rx, size_t *n);" \
-		"int f(struct chan_tx tx, struct chan_rx rx, size_t *n)" \
-		"{ (void)tx; (void)rx; (void)n; return $1; }" |
-		"$CC" -w -I "$src/include" -I "$uapi" -fsyntax-only -x c -
+good_calls=(
+	'chan_send(tx, n, 1)' 'chan_recv(rx, n, 1, n)' 'chan_close(tx, 0)'
+	'chan_send_until(tx, n, 1, 0)' 'chan_recv_until(rx, n, 1, n, 0)'
+	'chan_recv_from(rx, n, 1, n, 0, 0)'
+	'chan_case_send(tx, n, 1).fd' 'chan_case_recv(rx, n, 1).fd'
+	'chan_case_poll(rx.fd, 1).fd' 'chan_iter(rx, n, 1).ret'
+	'chan_for_each(rx, n, 1, 0, 0)' 'chan_tx_release(&tx) + chan_rx_release(&rx)'
+	'chan_source(s, &rx, 0, 0, 0)' 'chan_map(s, &rx, 1, 0, 0, 0)' 'chan_take(s, &rx, 1, 0)'
+	'chan_merge(s, &rx, 1, &rx, 0)' 'chan_tee(s, &rx, &rx, 1, 0)'
+	'chan_scope_pair(s, 0, 0, 0, &tx, &rx)'
+	'chan_call(c, n, 1, n, 1, n, 1)' 'chan_serve(v, 0, 0)'
+)
+bad_calls=(
+	'chan_send(rx, n, 1)' 'chan_send(1, n, 1)' 'chan_try_send(rx, n, 1)'
+	'chan_recv(tx, n, 1, n)' 'chan_try_recv(tx, n, 1, n)' 'chan_close(rx, 0)'
+	'chan_send_until(rx, n, 1, 0)' 'chan_recv_until(tx, n, 1, n, 0)'
+	'chan_recv_from(tx, n, 1, n, 0, 0)'
+	'chan_case_send(rx, n, 1).fd' 'chan_case_send(1, n, 1).fd'
+	'chan_case_recv(tx, n, 1).fd' 'chan_case_recv(1, n, 1).fd'
+	'chan_case_poll(rx, 1).fd' 'chan_iter(tx, n, 1).ret'
+	'chan_for_each(tx, n, 1, 0, 0)' 'chan_tx_release(&rx)' 'chan_rx_release(&tx)'
+	'chan_source(s, &tx, 0, 0, 0)' 'chan_map(s, &tx, 1, 0, 0, 0)' 'chan_take(s, &tx, 1, 0)'
+	'chan_take(s, rx, 1, 0)' 'chan_merge(s, &tx, 1, &rx, 0)' 'chan_tee(s, &rx, &tx, 1, 0)'
+	'chan_scope_pair(s, 0, 0, 0, &rx, &tx)' 'chan_scope_pair(s, 0, 0, 0, &tx, &tx)'
+	'chan_case_timer(rx).fd' 'chan_timer_ticks(tx)'
+	'chan_call(v, n, 1, n, 1, n, 1)' 'chan_serve(c, 0, 0)'
+)
+
+# compile "COMPILER OPTION..." CALL...: each on a line of its own, the first of
+# which is line 2.
+compile() {
+	local call number=0 compiler
+
+	read -r -a compiler <<<"$1"
+	shift
+	{
+		echo '#include <chan.h>'
+		for call; do
+			number=$((number + 1))
+			echo "int f$number(struct chan_tx tx, struct chan_rx rx, size_t *n," \
+				"struct chan_scope *s, struct chan_client *c, struct chan_server *v);" \
+				"int f$number(struct chan_tx tx, struct chan_rx rx, size_t *n," \
+				"struct chan_scope *s, struct chan_client *c, struct chan_server *v)" \
+				"{ (void)tx; (void)rx; (void)n; (void)s; (void)c; (void)v; return $call; }"
+		done
+	} >"$work/calls.c"
+	LC_ALL=C "${compiler[@]}" -Werror=incompatible-pointer-types -I "$src/include" \
+		-I "$uapi" -fsyntax-only "$work/calls.c"
 }
 
+# wrong_use_does_not_compile "COMPILER OPTION...": and the right one does.
 wrong_use_does_not_compile() {
-	local call
-
-	for call in 'chan_send(tx, n, 1)' 'chan_recv(rx, n, 1, n)' 'chan_close(tx, 0)'; do
-		compiles "$call" || return
-	done
-	for call in 'chan_send(rx, n, 1)' 'chan_try_send(rx, n, 1)' 'chan_close(rx, 0)' \
-		'chan_recv(tx, n, 1, n)' 'chan_try_recv(tx, n, 1, n)' 'chan_send(1, n, 1)'; do
-		! compiles "$call" 2>/dev/null || { echo "compiles: $call"; return 1; }
-	done
+	compile "$1" "${good_calls[@]}" || return
+	compile "$1" "${bad_calls[@]}" 2>&1 |
+		sed -n 's/.*calls\.c:\([0-9]*\):.* error: .*/\1/p' | sort -nu >"$work/refused"
+	seq 2 $((${#bad_calls[@]} + 1)) | diff - "$work/refused"
 }
 
-examples_run() {
-	local example
+# --- What was recorded ---
 
-	for example in "$work"/build/examples/*; do
-		case $example in
-		*.c | *.sh) continue ;;
-		esac
-		timeout 60 "$example" || { echo "${example##*/}: $?"; return 1; }
-	done
+# structs_of SRC UAPI: where each field of each structure is. What it says of cache
+# lines is the machine's.
+structs_of() {
+	local names
+
+	names=$(cat "$2/linux/chan.h" "$1/include/chan.h" |
+		sed -n 's/^struct \(chan_[a-z_]*\) {$/\1/p' | sort)
+	{
+		echo '#include <chan.h>'
+		for name in $names; do
+			echo "struct $name *at_$name;"
+		done
+	} | "$CC" -g -O0 -I "$1/include" -I "$2" -x c -c -o "$work/structs.o" - || return
+	for name in $names; do
+		pahole -C "$name" "$work/structs.o" || return
+	done | sed -e '/cacheline/{ /size:/!d; }' -e 's/, cachelines: [0-9]*//' \
+		-e '/last cacheline/d' -e '/^$/d'
+}
+
+# types_of SRC UAPI LIBRARY: the functions, and the types that they lead to.
+types_of() {
+	abidw --no-corpus-path --no-comp-dir-path --no-show-locs --no-parameter-names \
+		--exported-interfaces-only --drop-private-types --headers-dir "$1/include" \
+		--header-file "$2/linux/chan.h" "$3"
+}
+
+record() {
+	mkdir -p "$abi" && structs_of "$src" "$uapi" >"$abi/structs.txt" &&
+		types_of "$src" "$uapi" "$work/build/libchan.so" >"$abi/libchan.abi"
+}
+
+structs_are_as_recorded() {
+	structs_of "$src" "$uapi" | diff "$abi/structs.txt" -
+}
+
+library_is_as_recorded() {
+	types_of "$src" "$uapi" "$work/build/libchan.so" >"$work/now.abi" &&
+		abidiff "$abi/libchan.abi" "$work/now.abi"
+}
+
+# change FILE SED-EXPRESSION: a copy of all that is built, of which FILE is changed.
+change() {
+	local from=$work/changed
+
+	rm -rf "$from" && mkdir -p "$from/userlib" &&
+		tar -C "$src" --exclude=build -cf - . | tar -C "$from/userlib" -xf - &&
+		cp -r "$uapi" "$from/uapi" && cp "$from/$1" "$work/before" &&
+		sed -i "$2" "$from/$1" && ! cmp "$work/before" "$from/$1"
+}
+
+# What changes for programs that are there already, is noticed.
+changed_structure_is_noticed() {
+	change uapi/linux/chan.h 's/^\t__u32 nfds;/\t__u64 nfds;/' >/dev/null || return
+	! structs_of "$work/changed/userlib" "$work/changed/uapi" |
+		diff "$abi/structs.txt" -
+}
+
+# abidiff says 4 for a change, and 8 besides for what can only break programs.
+changed_library_is_noticed() {
+	local lib=$work/changed/build/libchan.so
+
+	change "$1" "$2" >/dev/null || return
+	make -s -C "$work/changed/userlib" CC="$CC" UAPI="$work/changed/uapi" \
+		OUTPUT="$work/changed/build" "$lib" || return
+	types_of "$work/changed/userlib" "$work/changed/uapi" "$lib" >"$work/changed.abi" ||
+		return
+	abidiff "$abi/libchan.abi" "$work/changed.abi"
+	(($? & 12))
+}
+
+# compare TOOL NAME COMMAND...: what needs TOOL, and the machine of the record.
+compare() {
+	local tool=$1 name=$2
+
+	shift 2
+	if ! have "$tool"; then
+		skip "$name" "no $tool"
+	elif [ "$("$CC" -dumpmachine | cut -d- -f1)" != x86_64 ]; then
+		skip "$name" "recorded for x86_64"
+	else
+		check "$name" "$@"
+	fi
 }
 
 echo "TAP version 13"
@@ -184,6 +315,11 @@ done
 work=$(mktemp -d) || exit 1
 root=$work/root
 trap 'rm -rf "$work"' EXIT
+
+if [ "${1:-}" = --record ]; then
+	build >&2 && record && exit
+	exit 1
+fi
 
 echo "1..$tests"
 if ! build >"$work/log" 2>&1; then
@@ -198,13 +334,29 @@ check "the library has its name, and needs libc alone" soname_and_needs
 check "make install puts everything in its place" install_to_root
 check "a program uses the shared library" use_shared
 check "a program uses the static library" use_static
-check "wrong use does not compile" wrong_use_does_not_compile
+for standard in c99 c11 c17; do
+	check "wrong use does not compile as $standard" \
+		wrong_use_does_not_compile "$CC -x c -std=$standard"
+done
+for standard in c++11 c++14 c++17; do
+	name="wrong use does not compile as $standard"
+	if have "$CXX"; then
+		check "$name" wrong_use_does_not_compile "$CXX -x c++ -std=$standard"
+	else
+		skip "$name" "no $CXX"
+	fi
+done
+compare pahole "structures are as recorded" structs_are_as_recorded
+compare pahole "a changed structure is noticed" changed_structure_is_noticed
+compare abidiff "the library is as recorded" library_is_as_recorded
+compare abidiff "a changed structure of the module is noticed" \
+	changed_library_is_noticed uapi/linux/chan.h 's/^\t__u32 nfds;/\t__u64 nfds;/'
+compare abidiff "a changed structure of the library is noticed" \
+	changed_library_is_noticed userlib/include/chan.h 's/^\tuid_t uid;/\tuint64_t uid;/'
+compare abidiff "a symbol that is gone is noticed" \
+	changed_library_is_noticed userlib/libchan.map '/chan_try_send;/d'
 check "examples of the manual compile" build check-examples
-if [ -c /dev/chan0 ] && [ "$(id -u)" -eq 0 ]; then
-	check "examples of the manual run" examples_run
-else
-	skip "examples of the manual run" "needs root and the module"
-fi
 
-echo "# Totals: pass:$((count - failures - skipped)) fail:$failures xfail:0 xpass:0 skip:$skipped error:0"
+echo "# Totals: pass:$((count - failures - skipped)) fail:$failures xfail:0 xpass:0" \
+	"skip:$skipped error:0"
 [ "$failures" -eq 0 ]

@@ -41,14 +41,14 @@ CHAN_API int chan_dev_remove(const char *name, unsigned int flags)
 
 CHAN_API int chan_version(struct chan_version *version, size_t size)
 {
-	unsigned long request;
-	int ret;
+	int fd, ret;
 
-	ret = query_ioctl(_IOC_NR(CHAN_IOC_VERSION), size, &request);
-	if (ret)
-		return ret;
-	memset(version, 0, size);
-	return ctl_ioctl(request, version);
+	fd = ctl_open();
+	if (fd < 0)
+		return fd;
+	ret = query_ioctl(fd, CHAN_IOC_VERSION, version, size);
+	sys_close(fd);
+	return ret;
 }
 
 CHAN_API const char *chan_library_version(void)

@@ -59,25 +59,13 @@ static int open_node(const char *name, unsigned int flags, int direction)
 	return ret ?: sys_open(path, open_flags);
 }
 
-int get_info(int fd, struct chan_info *info, size_t size)
-{
-	unsigned long request;
-	int ret;
-
-	ret = query_ioctl(_IOC_NR(CHAN_IOC_INFO), size, &request);
-	if (ret)
-		return ret;
-	memset(info, 0, size);
-	return sys_ioctl(fd, request, info);
-}
-
 /* Whether @fd is a file on a channel that can do what @able says. */
 static int check_end(int fd, __u32 able)
 {
 	struct chan_info info;
 	int ret;
 
-	ret = get_info(fd, &info, sizeof(info));
+	ret = query_ioctl(fd, CHAN_IOC_INFO, &info, sizeof(info));
 	if (ret)
 		return ret;
 	return info.flags & able ? 0 : -EBADF;
@@ -156,11 +144,11 @@ CHAN_API int chan_rx_release(struct chan_rx *rx)
 CHAN_API int chan_tx_info(struct chan_tx tx, struct chan_info *info,
 			  size_t size)
 {
-	return get_info(tx.fd, info, size);
+	return query_ioctl(tx.fd, CHAN_IOC_INFO, info, size);
 }
 
 CHAN_API int chan_rx_info(struct chan_rx rx, struct chan_info *info,
 			  size_t size)
 {
-	return get_info(rx.fd, info, size);
+	return query_ioctl(rx.fd, CHAN_IOC_INFO, info, size);
 }

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run every example of README.md that is followed by its output.
 
-README.md and what the examples are compiled with are beside this file, where
-the Makefile puts them. TAP on standard output.
+README.md and chanctl are beside this file, where the Makefile puts them, and so
+are the programs of the examples in C: it calls this with --compile DIRECTORY. TAP
+on standard output.
 """
 import os
 import re
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = re.compile(r"^```(sh|python|c)\n(.*?)^```\n```output\n(.*?)^```$",
@@ -26,35 +26,42 @@ def beside(*names):
     sys.exit(f"Bail out! no {' or '.join(names)} in {HERE}")
 
 
-def compile_c(source, folder):
-    program = os.path.join(folder, "example")
-    with open(program + ".c", "w", encoding="utf-8") as file:
-        file.write(source)
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, program + ".c",
-                    "-I", beside("include"),
-                    beside("userlib/libchan.a", "../userlib/build/libchan.a")], check=True)
-    return [program]
+def read_examples():
+    """(number, language, source, output) of each, and how many there are to see."""
+    with open(beside("README.md"), encoding="utf-8") as file:
+        text = file.read()
+    examples = [(number, *match) for number, match in enumerate(EXAMPLE.findall(text), 2)]
+    return examples, len(re.findall(r"^```(?:sh|python|c)$", text, re.MULTILINE))
 
 
-def command(language, source, folder):
+def program(folder, number):
+    return os.path.join(folder, f"README-{number}")
+
+
+def compile_all(folder):
+    for number, language, source, _ in read_examples()[0]:
+        if language != "c":
+            continue
+        subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program(folder, number),
+                        "-x", "c", "-", "-I", beside("include"), "-x", "none",
+                        beside("userlib/libchan.a", "../userlib/build/libchan.a")],
+                       input=source, text=True, check=True)
+
+
+def command(number, language, source):
     if language == "c":
-        return compile_c(source, folder)
+        return [program(beside("examples"), number)]
     if language == "python":
         return [sys.executable, "-c", source]
     return ["bash", "-euc", source]
 
 
-def run(language, source):
-    with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(command(language, source, folder), timeout=LIMIT, text=True,
-                              check=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE).stdout
-
-
-def failure(language, source, expected):
+def failure(number, language, source, expected):
     """What is wrong with an example, or None."""
     try:
-        output = run(language, source)
+        output = subprocess.run(command(number, language, source), timeout=LIMIT, text=True,
+                                check=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE).stdout
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
     if output != expected:
@@ -62,19 +69,17 @@ def failure(language, source, expected):
     return None
 
 
-def main():
-    with open(beside("README.md"), encoding="utf-8") as file:
-        text = file.read()
-    examples = EXAMPLE.findall(text)
-    shown = len(re.findall(r"^```(?:sh|python|c)$", text, re.MULTILINE))
-
+def run_all():
+    examples, shown = read_examples()
+    tools = os.path.dirname(beside("chanctl", "../userlib/build/chanctl"))
+    os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
     print("TAP version 13")
     print(f"1..{len(examples) + 1}")
     failed = len(examples) != shown
     print("not ok" if failed else "ok", 1, f"each of the {shown} examples shows its output")
-    for number, (language, source, expected) in enumerate(examples, 2):
+    for number, language, source, expected in examples:
         first = source.strip().splitlines()[0]
-        why = failure(language, source, expected)
+        why = failure(number, language, source, expected)
         if why:
             print(f"# {why}")
             failed = True
@@ -83,4 +88,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == ["--compile"]:
+        compile_all(sys.argv[2])
+    else:
+        sys.exit(run_all())
