@@ -673,7 +673,7 @@ static int failures_of_load(int nth_fd, int module)
  * Most of what can fail is the kernel's own loader, and that comes first. Short,
  * the test takes one in so many of those.
  */
-TEST_F_TIMEOUT(loading, fails, 500)
+TEST_F_TIMEOUT(loading, fails, 1500)
 {
 	int nth_fd = self->nth_fd, module = self->module;
 	int most, nth, step, in_vain = 0;

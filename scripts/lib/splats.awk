@@ -22,11 +22,21 @@ function is_known(line) {
 	return line ~ /^KASAN: no .*$|kasan: KernelAddressSanitizer initialized/
 }
 
+# The kernel shows where it was when a slab cache cannot be made: no bug, if it
+# was memory that had run out.
+function is_cache_refused(line) {
+	return line ~ /^__kmem_cache_create_args\(.*\) failed with error -12$/
+}
+
 {
 	text = $0
 	sub(/^(<[0-9]+>)?\[ *[0-9.]+\]( *\[ *[TC][0-9]+\])? */, "", text)
 	lines[NR] = $0
-	if (is_splat(text) && !is_known(text)) {
+	if (is_cache_refused(text)) {
+		refused = NR
+	} else if (refused && NR - refused <= 6 && text == "Call Trace:") {
+		refused = 0
+	} else if (is_splat(text) && !is_known(text)) {
 		for (i = NR - 6; i <= NR + 45; i++)
 			show[i] = 1
 		found = 1
