@@ -562,46 +562,48 @@ static int open_module(void)
 	return fd < 0 ? open("/run/chan/chan.ko", O_RDONLY | O_CLOEXEC) : fd;
 }
 
-/* Where a function of the kernel begins and ends; false if it has none such. */
+/* Where a function of the kernel begins and ends; false if not just one has the name. */
 static bool find_function(const char *name, unsigned long *start, unsigned long *end)
 {
 	unsigned long address;
 	char line[256], symbol[129];
 	FILE *symbols = fopen("/proc/kallsyms", "re");
+	int found = 0;
 
-	*start = 0;
-	*end = ULONG_MAX;
 	if (!symbols)
 		return false;
-	/* They stand in no order that can be relied on. */
-	for (int found = 0; found < 2; found++) {
+	*end = ULONG_MAX;
+	/* They stand in no order that can be relied on: once for each. */
+	for (int pass = 0; pass < 2; pass++) {
 		rewind(symbols);
 		while (fgets(line, sizeof(line), symbols)) {
 			if (sscanf(line, "%lx %*c %128s", &address, symbol) != 2)
 				continue;
-			if (!*start && !strcmp(symbol, name))
-				*start = address;
-			else if (*start && address > *start && address < *end)
+			if (pass && address > *start && address < *end)
 				*end = address;
+			if (pass || strcmp(symbol, name))
+				continue;
+			*start = address;
+			found++;
 		}
 	}
 	fclose(symbols);
-	return *start && *end != ULONG_MAX;
+	return found == 1 && *end != ULONG_MAX;
 }
 
 /*
- * The kernel's tracing warns of each allocation that fails while a module's
- * events are announced, and miscounts what has become of them when the module
- * goes (event_define_fields(), event_create_dir() of 6.12). Nothing of this
+ * The kernel's tracing warns of each allocation that fails while the directory of
+ * a module's event is made, and miscounts what has become of it when the module
+ * goes (event_define_fields() in event_create_dir() of 6.12). Nothing of this
  * module runs in there.
  */
 static bool spare_the_tracer(void)
 {
 	static const char *const faults[] = { "failslab", "fail_page_alloc" };
-	unsigned long start, end;
+	unsigned long start = 0, end;
 	char text[32];
 
-	if (!find_function("trace_module_notify", &start, &end))
+	if (!find_function("event_create_dir", &start, &end))
 		return false;
 	for (int i = 0; i < 2; i++) {
 		char path[64];

@@ -22,17 +22,18 @@ function is_known(line) {
 	return line ~ /^KASAN: no .*$|kasan: KernelAddressSanitizer initialized/
 }
 
-# The kernel shows where it was when a slab cache cannot be made: no bug, if it
-# was memory that had run out.
-function is_cache_refused(line) {
-	return line ~ /^__kmem_cache_create_args\(.*\) failed with error -12$/
+# The kernel shows where it was when there is no memory for a slab cache or for a
+# module's file: no bug, if that is the fault that was injected.
+function is_refused(line) {
+	return line ~ /^__kmem_cache_create_args\(.*\) failed with error -12$/ ||
+	       line ~ /^failnth: vmalloc error: /
 }
 
 {
 	text = $0
 	sub(/^(<[0-9]+>)?\[ *[0-9.]+\]( *\[ *[TC][0-9]+\])? */, "", text)
 	lines[NR] = $0
-	if (is_cache_refused(text)) {
+	if (is_refused(text)) {
 		refused = NR
 	} else if (refused && NR - refused <= 6 && text == "Call Trace:") {
 		refused = 0
