@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sys/ptrace.h>
 
 #include "libchan_stage.h"
 
@@ -1194,6 +1195,137 @@ TEST_F(scope, limit_is_told_by_another_thread)
 	}
 }
 
+/* --- A child that somebody else traces --- */
+
+/*
+ * The tracer is the first to learn that the child has ended. Until it lets go,
+ * the pidfd of the child tells, too, but the parent cannot wait for it.
+ */
+#define TRACER	30
+
+static int trace(pid_t pid, bool waits)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL))
+		return 1;
+	count_up(&stage->count);
+	while (!may_go(TRACER))
+		nap();
+	/* By waiting for it, or else when the tracer is gone. */
+	return waits && waitpid(pid, NULL, 0) != pid;
+}
+
+/* Until child number 0 is a zombie. */
+static pid_t trace_to_its_end(struct __test_metadata *_metadata, pid_t pid, bool waits)
+{
+	pid_t tracer;
+
+	ASSERT_LT(0, pid);
+	tracer = fork();
+	if (!tracer)
+		_exit(trace(pid, waits));
+	ASSERT_LT(0, tracer);
+	ASSERT_TRUE(wait_until(read_int(&stage->count) == 1));
+	let_go(0);
+	ASSERT_TRUE(wait_until(is_zombie(pid)));
+	return tracer;
+}
+
+static bool has_succeeded(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static long cpu_ms(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000L +
+	       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/*
+ * To look once and sleep takes a dozen system calls, whatever the time; who looks
+ * again and again is busy for all of it.
+ */
+TEST_F(scope, wait_for_a_traced_child_is_idle)
+{
+	pid_t pid, tracer;
+	long before;
+
+	pid = CALL(chan_scope_spawn(self->scope, fail_when_told, number(0)));
+	tracer = trace_to_its_end(_metadata, pid, true);
+	before = cpu_ms();
+	EXPECT_EQ(-EBUSY, CALL(chan_scope_wait_until(self->scope, &self->first,
+						     chan_deadline(2 * CHAN_SECOND))));
+	EXPECT_GT(200, cpu_ms() - before);
+	EXPECT_NO_CHILD(self->first);
+
+	let_go(TRACER);
+	EXPECT_EQ(-EIO, CALL(chan_scope_wait(self->scope, &self->first)));
+	EXPECT_CHILD(self->first, 0, pid, CHAN_CHILD_FAILED, EIO);
+	EXPECT_TRUE(has_succeeded(tracer));
+}
+
+TEST_F(scope, tracer_that_lets_go_ends_the_wait)
+{
+	struct call calls[3];
+	pid_t pid, tracer;
+	int i;
+
+	pid = CALL(chan_scope_spawn(self->scope, fail_when_told, number(0)));
+	tracer = trace_to_its_end(_metadata, pid, true);
+	for (i = 0; i < 3; i++)
+		start_call(_metadata, &calls[i], self->scope, wait_call);
+	let_go(TRACER);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(-EIO, join(&calls[i]));
+		EXPECT_CHILD(calls[i].first, 0, pid, CHAN_CHILD_FAILED, EIO);
+	}
+	EXPECT_TRUE(has_succeeded(tracer));
+}
+
+TEST_F(scope, tracer_that_goes_ends_the_wait_for_the_limit)
+{
+	struct call call;
+	pid_t pid, tracer;
+
+	REOPEN(.limit = 1);
+	pid = CALL(chan_scope_spawn(self->scope, wait_to_go, number(0)));
+	tracer = trace_to_its_end(_metadata, pid, false);
+	EXPECT_EQ(-EBUSY, CALL(chan_scope_try_spawn(self->scope, succeed, NULL)));
+	start_call(_metadata, &call, self->scope, spawn_call);
+	let_go(TRACER);
+	EXPECT_LT(0, join(&call));
+	EXPECT_EQ(0, CALL(chan_scope_wait(self->scope, NULL)));
+	EXPECT_TRUE(has_succeeded(tracer));
+}
+
+TEST_F(scope, file_is_quiet_while_a_child_is_traced)
+{
+	int fd = CALL(chan_scope_fd(self->scope));
+	pid_t pid, tracer;
+
+	pid = CALL(chan_scope_spawn(self->scope, wait_to_go, number(0)));
+	ASSERT_LT(0, CALL(chan_scope_spawn(self->scope, wait_to_go, number(1))));
+	tracer = trace_to_its_end(_metadata, pid, true);
+	EXPECT_EQ(POLLIN, ready_events(fd, DEADLINE_MS));
+	EXPECT_EQ(-EBUSY, CALL(chan_scope_wait_until(self->scope, NULL, 0)));
+	EXPECT_EQ(0, ready_events(fd, 0));
+
+	let_go(TRACER);
+	EXPECT_TRUE(has_succeeded(tracer));
+	EXPECT_EQ(POLLIN, ready_events(fd, 0));
+	EXPECT_TRUE(is_zombie(pid));
+	EXPECT_EQ(-EBUSY, CALL(chan_scope_wait_until(self->scope, NULL, 0)));
+	EXPECT_FALSE(is_zombie(pid));
+	let_go(1);
+	EXPECT_EQ(0, CALL(chan_scope_wait(self->scope, NULL)));
+}
+
 /* --- Threads of the owner --- */
 
 TEST_F(scope, all_threads_are_told_the_first_cause)
@@ -1797,6 +1929,38 @@ TEST_F(deadlock, failure_still_cancels_the_rest)
 		EXPECT_CHILD(self->first, 1, pid, CHAN_CHILD_FAILED, EIO);
 		EXPECT_EQ(-EIO, CALL(chan_scope_close(scope)));
 	}
+}
+
+/* Its exit has been counted long before the tracer lets go. */
+TEST_F(deadlock, failure_of_a_traced_child_still_cancels_the_rest)
+{
+	struct call call;
+	pid_t pid, tracer;
+
+	ASSERT_LT(0, CALL(chan_scope_spawn(self->scope, sit, NULL)));
+	pid = CALL(chan_scope_spawn(self->scope, fail_when_told, number(0)));
+	tracer = trace_to_its_end(_metadata, pid, true);
+	start_call(_metadata, &call, self->scope, wait_call);
+	let_go(TRACER);
+	EXPECT_EQ(-EIO, join(&call));
+	EXPECT_CHILD(call.first, 1, pid, CHAN_CHILD_FAILED, EIO);
+	EXPECT_TRUE(has_succeeded(tracer));
+}
+
+/* The tracer is one who can act. */
+TEST_F(deadlock, is_none_while_a_child_is_traced)
+{
+	pid_t pid, tracer;
+
+	ASSERT_LT(0, CALL(chan_scope_spawn(self->scope, receive_for_ever, &self->channel)));
+	pid = CALL(chan_scope_spawn(self->scope, wait_to_go, number(0)));
+	tracer = trace_to_its_end(_metadata, pid, true);
+	EXPECT_EQ(-EBUSY, CALL(chan_scope_wait_until(self->scope, NULL,
+						     chan_deadline(300 * CHAN_MILLISECOND))));
+	EXPECT_EQ(0, scope_info(self->scope).cause);
+	let_go(TRACER);
+	EXPECT_EQ(-EDEADLK, CALL(chan_scope_wait(self->scope, NULL)));
+	EXPECT_TRUE(has_succeeded(tracer));
 }
 
 TEST_F(deadlock, is_none_while_one_can_go_on)

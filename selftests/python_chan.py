@@ -11,6 +11,7 @@ to run, as Scopes.test_limit.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import doctest
 import errno
@@ -112,6 +113,23 @@ def forked(function, *args):
 
 def status_of(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def is_zombie(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(") ")[2].startswith("Z")
+
+
+def trace(pid, tx, rx):
+    """Until a second message is received, the tracer of it; in a process of its own."""
+    rx.close()
+    libc = ctypes.CDLL(None, use_errno=True)
+    seize = ctypes.c_long(0x4206), ctypes.c_long(pid), ctypes.c_void_p(), ctypes.c_void_p()
+    if libc.ptrace(*seize):
+        raise OSError(ctypes.get_errno(), "cannot trace it")
+    tx.send(b"traces it")
+    tx.send(b"lets go")
+    os.waitpid(pid, 0)
 
 
 def is_gone(pidfd):
@@ -219,6 +237,15 @@ class Messages(Tests):
             with self.assertRaises(ValueError):
                 rx.recv(timeout=wrong)
 
+    def test_for_ever(self):
+        """a timeout that no clock comes to is for ever"""
+        tx, rx = self.channel()
+        for timeout in None, float("inf"), 1e300, 2**64 / 1e9, (2**64 - 4096) / 1e9:
+            receiver = Thread(rx.recv, timeout)
+            parked(tx, receivers=1)
+            tx.send(b"x")
+            self.assertEqual(receiver.result(), b"x")
+
     def test_not_waiting(self):
         """a timeout of 0 is WouldBlock, and the try_ methods tell"""
         tx, rx = self.channel(capacity=1)
@@ -314,6 +341,12 @@ class Ends(Tests):
         self.assertEqual(rx.recv(), b"x")
         with self.fails(errno.EAGAIN):
             rx.recv(0)
+        # Also when the error is refused.
+        other = tx.dup()
+        with self.fails(errno.EINVAL):
+            other.close(error=512)
+        self.assertTrue(other.closed)
+        self.assertEqual((rx.info().state, rx.info().send_ends), ("open", 1))
 
     def test_no_receiver(self):
         """without a receiver a send is Closed, also one that waits"""
@@ -402,15 +435,17 @@ class Ends(Tests):
 
     def test_devices(self):
         """named channels are opened by name or path, added and removed"""
-        chan.add_device("python", capacity=1)
+        chan.add_device("python", mode=0o640, capacity=1, max_msg=100)
         try:
+            self.assertEqual(os.stat("/dev/chan-python").st_mode & 0o7777, 0o640)
             with self.assertRaises(FileExistsError):
                 chan.add_device("python")
             with chan.Sender.open("python") as tx, chan.Receiver.open("/dev/chan-python") as rx:
                 tx.send(b"by name")
                 self.assertEqual(rx.recv(), b"by name")
                 self.assertIn("/dev/chan-python", repr(tx))
-                self.assertTrue(rx.info().named)
+                info = rx.info()
+                self.assertEqual((info.named, info.capacity, info.max_msg), (True, 1, 100))
         except BaseException:
             chan.remove_device("python")
             raise
@@ -426,6 +461,13 @@ class Ends(Tests):
             chan.Sender.open("/dev/null")
         with self.assertRaises(ValueError):
             chan.remove_device("x" * 32)
+        # No number, and not chan-.
+        chan.add_device("channel")
+        try:
+            with chan.Receiver.open("channel") as rx:
+                self.assertIn("/dev/chan-channel", repr(rx))
+        finally:
+            chan.remove_device("channel")
 
 
 class Signals(Tests):
@@ -705,6 +747,10 @@ class Scopes(Tests):
         error = self.failing(lost)
         self.assertEqual(error.errno, errno.ECONNRESET)
         self.assertIsInstance(error, ConnectionResetError)
+        def odd(*args):
+            raise OSError(*args)
+        for args in ("it has no number",), (0, "none"), (-1, "negative"), (512, "too large"):
+            self.assertEqual(self.failing(lambda: odd(*args)).errno, errno.ECHILD)
         for function, returncode in (lambda: sys.exit(3), 3), (lambda: os._exit(4), 4), \
                 (lambda: die_of(signal.SIGKILL), -signal.SIGKILL):
             error = self.failing(function)
@@ -769,6 +815,24 @@ class Scopes(Tests):
             self.assertIsInstance(caught.exception.first.exception, ZeroDivisionError)
             self.assertIsInstance(caught.exception.__context__, chan.Canceled)
 
+    def test_body_hears_on_other_ends(self):
+        """so on a copy of an end, and on a channel that was adopted"""
+        def copy(s):
+            tx, rx = s.channel()
+            self.addCleanup(tx.close), self.addCleanup(rx.close)
+            return rx.dup()
+
+        def adopted(s):
+            rx = chan.Receiver.open("chan1")
+            s.adopt(rx)
+            return rx
+        for make in copy, adopted:
+            with self.assertRaises(chan.ScopeError) as caught:
+                with scope() as s, make(s) as rx:
+                    s.spawn(lambda: 1 / 0)
+                    rx.recv(LIMIT)
+            self.assertIsInstance(caught.exception.first.exception, ZeroDivisionError)
+
     def test_called_off(self):
         """cancel() calls off without an exception, also what the block waits for"""
         with scope() as s:
@@ -830,19 +894,55 @@ class Scopes(Tests):
             s.cancel()
         self.assertEqual(child.returncode, -signal.SIGKILL)
 
+    def test_grace_is_never_over(self):
+        """a grace that no clock comes to is for ever; a negative one is refused"""
+        tx, rx = self.channel()
+
+        def orderly():
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+            tx.send(b"ready")
+            signal.sigwait([signal.SIGUSR1])
+        for grace in None, float("inf"), 1e300, 2**64 / 1e9:
+            with scope(grace=grace, signal=signal.SIGUSR1) as s:
+                child = s.spawn(orderly)
+                rx.recv()
+                s.cancel()
+            self.assertEqual(child.returncode, 0)
+        for wrong in -1, float("nan"):
+            with self.assertRaises(ValueError):
+                scope(grace=wrong)
+
     def test_set_signal(self):
         """the signal can be changed, and SIGINT is KeyboardInterrupt in a child"""
         tx, rx = self.channel()
 
-        def child():
+        def sit():
             tx.send(b"ready")
             signal.pause()
         with scope() as s:
             s.set_signal(signal.SIGINT)
-            child = s.spawn(child)
+            child = s.spawn(sit)
             rx.recv()
             s.cancel()
         self.assertIsInstance(child.exception, KeyboardInterrupt)
+        # Which nobody ignores, but for those who ask for that.
+        self.addCleanup(signal.signal, signal.SIGUSR1,
+                        signal.signal(signal.SIGUSR1, signal.SIG_IGN))
+        with scope() as s:
+            s.set_signal(signal.SIGUSR1)
+            child = s.spawn(sit)
+            rx.recv()
+            s.cancel()
+        self.assertEqual(child.returncode, -signal.SIGUSR1)
+
+    def test_output(self):
+        """what was printed before a spawn is written once, and before what the child prints"""
+        with tempfile.TemporaryFile("w+") as printed:
+            with contextlib.redirect_stdout(printed), scope() as s:
+                print("parent")
+                s.spawn(print, "child")
+            printed.seek(0)
+            self.assertEqual(printed.read(), "parent\nchild\n")
 
     def test_signals_of_a_child(self):
         """a child has no handler of its parent and no signal blocked"""
@@ -881,6 +981,66 @@ class Scopes(Tests):
                 with scope() as s:
                     os.waitpid(spawn(s), 0)
             self.assertTrue(caught.exception.first.lost)
+
+    @contextlib.contextmanager
+    def traced_to_its_end(self, s):
+        """A child that has raised, and whose tracer knows; and what lets go of it."""
+        go, gate = self.channel()
+        tx, rx = self.channel()
+        child = s.spawn(lambda: gate.recv() and 1 / 0)
+        tracer = forked(trace, child.pid, tx, rx)
+        rx.recv(LIMIT)
+        go.send(b"x", LIMIT)
+        until(lambda: is_zombie(child.pid), "the end of the child")
+
+        def let_go():
+            rx.recv(LIMIT)
+            self.assertEqual(status_of(tracer), 0)
+        try:
+            yield child, let_go
+        finally:
+            # Or the tracer would wait for that.
+            rx.close()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(tracer, 0)
+
+    def test_traced(self):
+        """a child that another process traces is waited for asleep, until that one lets go"""
+        for deadlock in False, True:
+            with self.assertRaises(chan.ScopeError) as caught:
+                with scope(detect_deadlock=deadlock) as s, \
+                        self.traced_to_its_end(s) as (child, let_go):
+                    other = s.popen(["sleep", str(HOUR)])
+                    before = time.process_time()
+                    with self.fails(errno.ETIMEDOUT):
+                        s.wait(2)
+                    # Who looks again and again is busy for all of the time.
+                    self.assertLess(time.process_time() - before, 0.5)
+                    waiting = Thread(s.wait)
+                    until(lambda: s._sleepers, "the wait")
+                    let_go()
+                    waiting.result()
+            self.assertIs(caught.exception.first, child)
+            self.assertEqual(other.returncode, -signal.SIGTERM)
+
+    def test_traced_and_interrupted(self):
+        """an exception in the moment in which a tracer has let go loses nothing"""
+        with self.assertRaises(chan.ScopeError) as caught:
+            with scope() as s, self.traced_to_its_end(s) as (child, let_go):
+                s.fileno()
+                with self.fails(errno.EAGAIN):
+                    s.wait(0)
+                self.assertEqual(poll.select([s], [], [], 0)[0], [])
+                let_go()
+
+                def interrupted():
+                    del child._has_ended
+                    raise KeyboardInterrupt
+                child._has_ended = interrupted
+                with self.assertRaises(KeyboardInterrupt):
+                    s.wait(0)
+                s.wait(LIMIT)
+        self.assertIs(caught.exception.first, child)
 
     def test_limit(self):
         """no more than the limit run at a time"""
@@ -1030,6 +1190,25 @@ class Scopes(Tests):
                     except chan.ScopeError as error:
                         raise error.first.exception
 
+    def test_file_is_told_once(self):
+        """that it is cancelled is told by the file of a scope once, while a member is left"""
+        tx, rx = self.channel()
+
+        def stubborn():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            tx.send(b"ready")
+            rx.recv()
+        with scope(grace=None) as s:
+            s.fileno()
+            s.spawn(stubborn)
+            rx.recv()
+            s.cancel()
+            self.assertEqual(poll.select([s], [], [], LIMIT)[0], [s])
+            with self.fails(errno.EAGAIN, chan.WouldBlock):
+                s.wait(0)
+            self.assertEqual(poll.select([s], [], [], 0)[0], [])
+            tx.send(b"go", LIMIT)
+
     def test_threads(self):
         """two threads wait for a scope, a third one spawns, and all are served"""
         tx, rx = self.channel()
@@ -1128,6 +1307,92 @@ class Asyncio(Tests):
         self.assertEqual((await rx.recv(timeout=LIMIT), rx.info().sent), (b"x", 1))
 
     @in_loop
+    async def test_late(self):
+        """what is possible happens even if the time is up"""
+        tx, rx = self.channel(1)
+        receiving = asyncio.ensure_future(rx.recv(timeout=0.01))
+        await steps()
+        # Both are news to the loop in the same turn.
+        tx.sync.send(b"x", 0)
+        time.sleep(0.02)
+        self.assertEqual(await receiving, b"x")
+
+    @in_loop
+    async def test_message_as_it_was(self):
+        """a message that waits is what it was when it was given"""
+        tx, rx = self.channel(1)
+        await tx.send(b"one")
+        message = bytearray(b"two")
+        sending = asyncio.ensure_future(tx.send(message))
+        await steps()
+        message[:] = b"xxx"
+        self.assertEqual([await rx.recv(), await rx.recv()], [b"one", b"two"])
+        await sending
+
+    @in_loop
+    async def test_first_come(self):
+        """who does not wait in line does not go before those who do"""
+        tx, rx = self.channel(1)
+        waiting = asyncio.ensure_future(rx.recv())
+        await steps()
+        tx.sync.send(b"x", 0)
+        with self.fails(errno.EAGAIN, chan.WouldBlock):
+            await rx.recv(0)
+        late = asyncio.ensure_future(rx.recv())
+        self.assertEqual(await waiting, b"x")
+        sending = [asyncio.ensure_future(tx.send(message)) for message in (b"1", b"2", b"3")]
+        await steps()
+        self.assertFalse(tx.try_send(b"4"))
+        self.assertEqual([await late, await rx.recv(), await rx.recv()], [b"1", b"2", b"3"])
+        await asyncio.gather(*sending)
+
+    @in_loop
+    async def test_nothing_is_left(self):
+        """the loop watches no file and no clock for who no longer waits"""
+        tx, rx = self.channel(1)
+        receiving = asyncio.ensure_future(rx.recv(timeout=HOUR))
+        await steps()
+        await tx.send(b"x")
+        await receiving
+        loop = asyncio.get_running_loop()
+        self.assertFalse(loop.remove_reader(rx.fileno()))
+        # What is left is the clock of in_loop().
+        self.assertEqual(len([timer for timer in loop._scheduled if not timer.cancelled()]), 1)
+
+    @in_loop
+    async def test_shutdown(self):
+        """shutdown ends the channel, with its error, and leaves the end open"""
+        tx, rx = self.channel(1)
+        tx.shutdown(errno.EIO)
+        self.assertFalse(tx.closed)
+        with self.fails(errno.EIO, chan.Failed):
+            await rx.recv()
+
+    @in_loop
+    async def test_with(self):
+        """an end is closed at the end of either kind of block"""
+        tx, rx = self.channel(1)
+        with rx:
+            async with tx:
+                self.assertFalse(tx.closed or rx.closed)
+            self.assertTrue(tx.closed)
+            with self.fails(errno.EPIPE, chan.Closed):
+                await rx.recv()
+        self.assertTrue(rx.closed)
+
+    @in_loop
+    async def test_iteration_ends_with_errors(self):
+        """async for raises what a sender has closed the channel with"""
+        tx, rx = self.channel(1)
+        await tx.send(b"x")
+        tx.close(error=errno.EIO)
+        got = []
+        with self.fails(errno.EIO, chan.Failed):
+            async for message in rx:
+                got.append(message)
+        self.assertEqual(got, [b"x"])
+
+    @in_loop
     async def test_cancel_loses_nothing(self):
         """a task that is cancelled when its message is there leaves it to the next"""
         tx, rx = self.channel(10)
@@ -1223,8 +1488,10 @@ class Asyncio(Tests):
 
     def test_unbuffered(self):
         """a channel without a buffer is refused, unless the partners block"""
+        before = files()
         with self.assertRaisesRegex(ValueError, "no buffer"):
             aio.channel(0)
+        self.assertEqual(files(), before)
         plain_tx, plain_rx = channel()
         with self.assertRaisesRegex(ValueError, "no buffer"):
             aio.Receiver(plain_rx)
@@ -1448,6 +1715,8 @@ def main():
         [f"__main__.{name}" for name in sys.argv[1:]] or ["__main__"])
     print(f"TAP version 13\n1..{suite.countTestCases()}", flush=True)
     warnings.simplefilter("error", ResourceWarning)
+    # What a shell starts in the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     result = Tap()
     suite.run(result)
     return result.bad != 0

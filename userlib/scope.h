@@ -15,13 +15,19 @@
  * pidfd, and all are in one epoll, which tells them in the order in which they
  * have ended: the first of them that has failed is the first cause.
  *
+ * But a child that somebody else traces is that one's first: its pidfd tells that
+ * it has ended, and wait() knows nothing of it before the tracer has let go.  Such
+ * a child is *held*.  The pidfd tells again then, and each time only once, or who
+ * waits would be awake all the while.
+ *
  * DOC: Waiting
  *
  * Who waits does so in a select on that epoll, and on an eventfd for what other
  * threads have noticed.  These are files that the module knows nothing of, and
  * who waits for one is not stuck.  So for the sake of
  * %CHAN_SCOPE_DETECT_DEADLOCK it is %CHAN_IOC_SCOPE_WAIT instead, which counts
- * exits: none can be noticed by one thread and missed by another.
+ * exits: none can be noticed by one thread and missed by another.  Unless a child
+ * is held: its exit has been counted, and the tracer is one who can still act.
  *
  * DOC: Locks
  *
@@ -65,12 +71,14 @@ struct handover {
  * @told: what callers are told of it; how it has ended is not known before.
  * @pidfd: to learn when that is, and how; negative before it is made.
  * @handover: NULL for a program.
+ * @held: it has ended, and its tracer has not let go of it.
  */
 struct child {
 	struct child *next;
 	struct chan_child told;
 	int pidfd;
 	struct handover *handover;
+	bool held;
 };
 
 /**
@@ -86,6 +94,7 @@ struct child {
  * @set: what the module was told that cancelling means.
  * @running: children that run, and those about to be made.
  * @making: of these, the latter.
+ * @held: of these, the ones that have ended and are held by their tracers.
  * @spawned: children ever made.
  * @children: those that run, and those about to be made.
  * @failures: those that have failed, in the order in which they ended.
@@ -108,6 +117,7 @@ struct chan_scope {
 	struct chan_scope_set set;
 	unsigned int running;
 	unsigned int making;
+	unsigned int held;
 	unsigned int spawned;
 	struct child *children;
 	struct child *failures;

@@ -163,7 +163,10 @@ static void give_place_back(struct chan_scope *scope, struct child *child)
  */
 static int watch(struct chan_scope *scope, struct child *child)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = child };
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLET,
+		.data.ptr = child,
+	};
 
 	child->told.number = scope->spawned;
 	if (epoll_ctl(scope->children_fd, EPOLL_CTL_ADD, child->pidfd, &event))

@@ -122,12 +122,19 @@ static void part_with(struct chan_scope *scope, struct child *child)
 	epoll_ctl(scope->children_fd, EPOLL_CTL_DEL, child->pidfd, NULL);
 	close(child->pidfd);
 	scope->running--;
+	scope->held -= child->held;
 	if (!has_failed(child)) {
 		child_free(child);
 		return;
 	}
 	keep_failure(scope, child);
 	blame(scope, &child->told);
+}
+
+static void mark_held(struct chan_scope *scope, struct child *child)
+{
+	scope->held += !child->held;
+	child->held = true;
 }
 
 /* The epoll has them in the order in which they have ended. */
@@ -141,8 +148,12 @@ static unsigned int collect_some(struct chan_scope *scope)
 	n = epoll_wait(scope->children_fd, events, 16, 0);
 	for (i = 0; i < n; i++) {
 		child = events[i].data.ptr;
-		if (!child || !has_ended(child))
+		if (!child)
 			continue;
+		if (!has_ended(child)) {
+			mark_held(scope, child);
+			continue;
+		}
 		part_with(scope, child);
 		found++;
 	}
@@ -268,7 +279,8 @@ int scope_sleep(struct chan_scope *scope, const struct chan_scope_wait *seen,
 		struct chan_case *cases, unsigned int n, uint64_t deadline)
 {
 	/* A child that is being made may fail to be, and nobody exits. */
-	if (detects_deadlock(scope) && seen->members && !scope->making)
+	if (detects_deadlock(scope) && seen->members && !scope->making &&
+	    !scope->held)
 		return sleep_in_scope(scope, CHAN_SCOPE_WAIT_EXIT, seen->exits,
 				      deadline);
 	return sleep_for_cases(scope, cases, n, deadline);

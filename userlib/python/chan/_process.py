@@ -186,8 +186,12 @@ class Child:
         with getattr(popen, "_waitpid_lock"):
             if popen.returncode is not None:
                 return popen.returncode
-            os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return popen.poll()
+            end = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        while end and popen.poll() is None:
+            # poll() gives way to a thread that has the lock, and is about to tell.
+            with getattr(popen, "_waitpid_lock"):
+                pass
+        return popen.returncode
 
     def _kill(self) -> None:
         """It cannot be in the scope."""

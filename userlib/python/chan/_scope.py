@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import os
 import select as _poll
 import signal as _signal
@@ -160,8 +159,10 @@ class Scope:
         self._set = _abi.ScopeSet(deadline_ns(timeout) or 1, _grace_ns(grace), signal or 0,
                                   _abi.SCOPE_DETECT_DEADLOCK if detect_deadlock else 0)
         self._lock = threading.Lock()
-        # All below is protected by it: who runs, who is about to, and who has failed.
+        # All below is protected by it: who runs, of these who is held, who is about to run, and
+        # who has failed.
         self._running: Dict[int, Child] = {}
+        self._held: List[Child] = []
         self._making: Set[Child] = set()
         self._spawned = 0
         self._failures: List[Child] = []
@@ -463,22 +464,36 @@ class Scope:
     def _collect(self) -> None:
         changed = False
         while True:
-            found = [self._running[file] for file, _ in self._children.poll(0)
-                     if file in self._running]
-            found = [child for child in found if child._has_ended()]
-            if not found:
-                break
+            told = [self._running[file] for file, _ in self._children.poll(0)
+                    if file in self._running]
+            told += [child for child in self._held if child not in told]
+            found = [child for child in told if child._has_ended()]
+            held = [child for child in told if child not in found + self._held]
             for child in found:
                 self._part_with(child)
-            changed = True
+            for child in held:
+                self._hold(child)
+            if not found and not held:
+                break
+            changed = changed or bool(found)
         if changed:
             self._wake_sleepers()
+
+    def _hold(self, child: Child) -> None:
+        """It has ended, but somebody else traces it, and has not let go of it.
+
+        wait() knows nothing of it before.  The pidfd tells again then; not all the while.
+        """
+        self._held.append(child)
+        self._children.modify(child._pidfd, _poll.EPOLLIN | _poll.EPOLLET)
 
     def _part_with(self, child: Child) -> None:
         # To close it is not enough, while a forked child may have it, too.
         self._children.unregister(child._pidfd)
         del self._running[child._pidfd]
         os.close(child._pidfd)
+        if child in self._held:
+            self._held.remove(child)
         if child.failed:
             self._failures.append(child)
             self._blame(child)
@@ -553,7 +568,7 @@ class Scope:
         For the sake of detect_deadlock it is a request on the scope: who waits for other files
         is not stuck.  And that it was cancelled leaves the scope's file ready for ever.
         """
-        if self._deadlock and seen.members and not self._making:
+        if self._deadlock and seen.members and not self._making and not self._held:
             return lambda deadline: self._sleep_in_scope(_abi.SCOPE_WAIT_EXIT, seen.exits, deadline)
         cases = [poll_case(self._children.fileno())]
         if placing:
@@ -715,7 +730,7 @@ class Scope:
 
 
 def _grace_ns(grace: Optional[float]) -> int:
-    if grace is None or grace == math.inf:
+    if grace is None or grace >= _abi.SCOPE_GRACE_NEVER / 1e9:
         return _abi.SCOPE_GRACE_NEVER
     if not grace >= 0:
         raise ValueError(f"the grace is negative: {grace!r}")

@@ -32,7 +32,7 @@ class Origin(NamedTuple):
 def deadline_ns(timeout: Optional[float]) -> int:
     """@timeout in seconds from now as what the kernel takes: nanoseconds of
     CLOCK_MONOTONIC, 0 for not at all."""
-    if timeout is None or timeout == math.inf:
+    if timeout is None or timeout >= _abi.FOREVER / 1e9:
         return _abi.FOREVER
     if not timeout >= 0:
         raise ValueError(f"the timeout is negative: {timeout!r}")
