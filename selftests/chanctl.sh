@@ -25,8 +25,8 @@ start() {
 	pid=$!
 }
 
-# finish: wait for what was started.
-finish() {
+# reap: wait for what was started.
+reap() {
 	status=0
 	wait "$pid" || status=$?
 }
@@ -209,7 +209,7 @@ cannot_be_run() {
 grandchildren_are_waited_for() {
 	start sh -c '(read -r x <go; echo $x >ran) & echo $$ >first' || return
 	soon test -s first && soon gone "$(<first)" && ! gone "$pid" &&
-		echo good >go && finish && expect 0 && lines_are ran good
+		echo good >go && reap && expect 0 && lines_are ran good
 }
 
 grandchildren_are_ended() {
@@ -296,7 +296,7 @@ passed_on() {
 	rm -f ready got
 	start sh -c "exec 2>&-; trap 'echo $1 >>got; exit 9' $1; trap 'echo TERM >>got' $2
 			: >ready; while :; do sleep 0.1; done" &&
-		soon test -e ready && kill "-$1" "$pid" && finish &&
+		soon test -e ready && kill "-$1" "$pid" && reap &&
 		expect $((128 + $(kill -l "$1"))) && lines_are got "$1"
 }
 
@@ -319,14 +319,14 @@ ends_by_the_signal() {
 # The first is heard and not obeyed; the second cannot be.
 second_signal_kills() {
 	start --grace never -- "${stubborn[@]}" && soon test -e ready &&
-		kill -INT "$pid" && soon test -s got && kill -TERM "$pid" && finish &&
+		kill -INT "$pid" && soon test -s got && kill -TERM "$pid" && reap &&
 		expect 130 && lines_are got INT
 }
 
 # timeout(1) sends its signal to the process and then to the group.
 same_signal_twice_is_one() {
 	start sh -c 'exec 2>&-; trap "echo TERM >>got; exit" TERM; : >ready; while :; do sleep 0.1; done' &&
-		soon test -e ready && kill -TERM "$pid" "$pid" && finish && expect 143 && lines_are got TERM
+		soon test -e ready && kill -TERM "$pid" "$pid" && reap && expect 143 && lines_are got TERM
 }
 
 # After a failure run waits for those who are slow to go; then a signal is theirs.
@@ -334,7 +334,7 @@ signal_after_a_failure() {
 	start --grace never -- "${stubborn[@]}" ::: \
 		sh -c 'while [ ! -e ready ]; do sleep 0.1; done; exit 5' &&
 		soon grep -q TERM got && kill -HUP "$pid" && soon grep -q HUP got &&
-		kill -INT "$pid" && finish && expect 5 "*exited with status 5*"
+		kill -INT "$pid" && reap && expect 5 "*exited with status 5*"
 }
 
 # Not by way of timeout(1), which takes care of these itself.
@@ -357,7 +357,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$CHANCTL")
 	expect 0 || return
 	"${blocked[@]}" run sh -c ': >ready; exec sleep 1000' >out 2>err &
 	pid=$!
-	soon test -e ready && kill -TERM "$pid" && finish && expect 143
+	soon test -e ready && kill -TERM "$pid" && reap && expect 143
 }
 
 # The init of a container is not killed by what it raises.
@@ -371,7 +371,7 @@ init_tells_the_signal() {
 killed_run_leaves_nobody() {
 	start --grace 200ms -- sh -c 'sleep 1000 & sleep 1001 & wait' ::: \
 		"$CHANCTL" run --grace 200ms -- sleep 1000 ::: "${stubborn[@]}" &&
-		soon test -e ready && kill -KILL "$pid" && finish 2>/dev/null
+		soon test -e ready && kill -KILL "$pid" && reap 2>/dev/null
 	[[ $status == 137 ]] && soon nothing_left
 }
 
@@ -404,7 +404,7 @@ adopted_is_for_commands_alone() {
 	start --adopt chan0 -- sh -c 'exec 5<>/dev/chan0; : >ready; read -r x <go' &&
 		soon test -e ready &&
 		! (echo stranger >/dev/chan0) 2>why && grep -q 'Permission denied' why &&
-		echo go >go && finish && expect 0
+		echo go >go && reap && expect 0
 }
 
 adopted_carries_messages() {
@@ -446,7 +446,7 @@ watched() {
 	start "$@"
 	soon tree_has "$pattern" || { "$CHANCTL" tree; good=1; }
 	kill -TERM "$pid"
-	finish
+	reap
 	return "$good"
 }
 
@@ -495,7 +495,7 @@ json_has_it_all() {
 	assert channel["recv_ends"] == 1 and parked["ms"] >= 0, channel
 	END
 	kill -TERM "$pid"
-	finish
+	reap
 	return "$good"
 }
 
@@ -508,7 +508,7 @@ names_are_harmless() {
 		"$CHANCTL" tree --json | python3 -c 'import json, sys; json.load(sys.stdin)' ||
 		good=1
 	kill -TERM "$pid"
-	finish
+	reap
 	return "$good"
 }
 
@@ -561,7 +561,7 @@ names_forge_nothing() {
 	soon all_parked 15 && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=. python3 shown.py "$pid" ||
 		good=1
 	kill -TERM "$pid"
-	finish
+	reap
 	return "$good"
 }
 

@@ -8,40 +8,22 @@
 
 set -u
 
-KSFT_SKIP=4
 LIMIT=120
-CHANCTL=$(cd "$(dirname "$0")" && pwd)/chanctl
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit $KSFT_SKIP
-}
+HERE=$(cd "$(dirname "$0")" && pwd)
+CHANCTL=$HERE/chanctl
+# shellcheck source=selftests/tap.sh
+source "$HERE/tap.sh"
 
 ((EUID == 0)) || skip_all "this takes root"
-count=0
-failures=0
-skipped=0
 
-# check DESCRIPTION COMMAND...: one test. A failed one shows what it had to say.
-check() {
-	local what=$1
-	shift
-	count=$((count + 1))
+# A test is to leave no process behind.
+run_test() {
 	export MARK=chanctl-test-$$-$count
 	rm -f ready got ran trace
-	if "$@" >log 2>&1 && nothing_left >>log; then
-		echo "ok $count $what"
-	else
-		echo "not ok $count $what"
-		failures=$((failures + 1))
-		sed 's/^/# /' log out err
-		kill_marked
-	fi 2>/dev/null
-}
-
-skip() {
-	count=$((count + 1))
-	skipped=$((skipped + 1))
-	echo "ok $count $1 # SKIP $2"
+	"$@" && nothing_left && return
+	cat out err
+	kill_marked
+	return 1
 }
 
 # marked: the processes that this test has started, and what those have.
@@ -62,6 +44,8 @@ nothing_left() {
 kill_marked() {
 	local pids
 	mapfile -t pids < <(marked)
+	# The shell would tell of each that it has started itself.
+	disown -a
 	((${#pids[@]} == 0)) || kill -KILL "${pids[@]}"
 }
 
@@ -170,6 +154,6 @@ start_tests() {
 
 finish_tests() {
 	echo "1..$count"
-	echo "# Totals: pass:$((count - failures - skipped)) fail:$failures xfail:0 xpass:0 skip:$skipped error:0"
-	exit $((failures > 0))
+	finish
+	exit
 }

@@ -4,15 +4,15 @@
 
 TAP on standard output.
 """
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
-from chanctl_terminal import HERE, PROMPT, Missing, Terminal
+from chanctl_terminal import HERE, PROMPT, Missing, Terminal, run_tests
 
 CHANCTL = os.path.join(HERE, "chanctl")
 # What is typed before the key, and what the line then begins with.
@@ -68,7 +68,11 @@ def zsh():
     return terminal
 
 
-def completed(terminals, start, typed, wanted):
+# The shell that each function has started.
+terminals = {}
+
+
+def completed(start, typed, wanted):
     """The line as the shell has it after the key; a dot marks where its end is."""
     if start not in terminals:
         terminals[start] = start()
@@ -97,53 +101,29 @@ def without_warnings(shell, *options):
         raise Missing(result.stderr.decode())
 
 
-def tests(terminals):
+@contextlib.contextmanager
+def what_there_is():
+    """A channel, a file and a program with names to complete."""
+    subprocess.run([CHANCTL, "add", "completed"], check=True)
+    os.environ["PATH"] = f"{os.getcwd()}:{os.environ['PATH']}"
+    with open("only_file", "w", encoding="utf-8"):
+        pass
+    shutil.copy(shutil.which("cat"), "parrot")
+    yield
+    for terminal in terminals.values():
+        hang_up(terminal)
+    subprocess.run([CHANCTL, "remove", "completed"], check=True)
+
+
+def tests():
     for shell, start in (("bash", bash), ("zsh", zsh)):
         if not shutil.which(shell):
             yield f"{shell} # SKIP it is not here", None
             continue
         yield f"{shell} reads it", lambda shell=shell: without_warnings(shell, "-n")
         for what, typed, wanted in WORDS:
-            yield (f"{shell}: {what}",
-                   lambda s=start, t=typed, w=wanted: completed(terminals, s, t, w))
-
-
-def run_test(number, name, test):
-    try:
-        if test:
-            test()
-    except Missing as missing:
-        print("#", str(missing).replace("\n", "\n# "))
-        print(f"not ok {number} {name}", flush=True)
-        return False
-    print(f"ok {number} {name}", flush=True)
-    return True
-
-
-def main():
-    if not os.path.exists("/dev/chanctl"):
-        print("1..0 # SKIP chan is not loaded")
-        return 4
-    print("TAP version 13")
-    terminals = {}
-    every = list(tests(terminals))
-    print(f"1..{len(every)}")
-    good = True
-    subprocess.run([CHANCTL, "add", "completed"], check=True)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
-        with open("only_file", "w", encoding="utf-8"):
-            pass
-        shutil.copy(shutil.which("cat"), "parrot")
-        for number, (name, test) in enumerate(every, 1):
-            good &= run_test(number, name, test)
-        for terminal in terminals.values():
-            hang_up(terminal)
-        os.chdir(HERE)
-    subprocess.run([CHANCTL, "remove", "completed"], check=True)
-    return not good
+            yield f"{shell}: {what}", lambda s=start, t=typed, w=wanted: completed(s, t, w)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(tests(), what_there_is))

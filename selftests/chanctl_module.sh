@@ -11,7 +11,6 @@
 source "$(dirname "$0")/chanctl_common.sh"
 
 PARAMETERS=/sys/module/chan/parameters
-HERE=$(dirname "$CHANCTL")
 MODULE=${CHAN_MODULE:-/run/chan/chan.ko}
 RELEASE=$(uname -r)
 

@@ -5,6 +5,7 @@
 Each test has a terminal of its own, with bash in it that controls jobs, and types
 what a user would. TAP on standard output.
 """
+import contextlib
 import os
 import pty
 import re
@@ -60,6 +61,37 @@ class Terminal:
         """Hang up.  Returns how its program has ended."""
         os.close(self.fd)
         return os.waitpid(self.pid, 0)[1]
+
+
+def run_test(number, name, test):
+    try:
+        if test:
+            test()
+    except Missing as missing:
+        print("#", str(missing).replace("\n", "\n# "))
+        print(f"not ok {number} {name}", flush=True)
+        return False
+    print(f"ok {number} {name}", flush=True)
+    return True
+
+
+def run_tests(tests, surroundings):
+    """Each a name and a function, or None to skip it; all in a directory that has what
+    belongs there.  The exit status."""
+    if not os.path.exists("/dev/chanctl"):
+        print("1..0 # SKIP chan is not loaded")
+        return 4
+    tests = list(tests)
+    print("TAP version 13")
+    print(f"1..{len(tests)}")
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        with surroundings():
+            for number, (name, test) in enumerate(tests, 1):
+                good &= run_test(number, name, test)
+        os.chdir(HERE)
+    return not good
 
 
 def shell():
@@ -354,40 +386,31 @@ def clean_up():
             os.kill(pid, signal.SIGKILL)
 
 
-def run_test(number, name, test, *arguments):
+def leaves_nothing(test, *arguments):
     try:
         test(*arguments)
         left = named("slumber") + named("chanctl")
         if left:
             raise Missing(f"an end of {left}")
-    except Missing as missing:
-        print("#", str(missing).replace("\n", "\n# "))
-        print(f"not ok {number} {name}", flush=True)
+    except Missing:
         clean_up()
-        return False
-    print(f"ok {number} {name}", flush=True)
-    return True
+        raise
 
 
-def main():
-    if not os.path.exists("/dev/chanctl"):
-        print("1..0 # SKIP chan is not loaded")
-        return 4
-    print("TAP version 13")
-    print(f"1..{len(TESTS) + 2}")
-    good = True
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        # Names that nobody else's processes have.
-        subprocess.run("cp $(command -v sleep) slumber && cp $(command -v cat) parrot",
-                       shell=True, check=True)
-        for number, test in enumerate(TESTS, 1):
-            good &= run_test(number, test.__doc__, with_shell, test)
-        good &= run_test(len(TESTS) + 1, hung_up.__doc__, lambda: hung_up(shell()))
-        good &= run_test(len(TESTS) + 2, without_a_shell.__doc__, without_a_shell)
-        os.chdir(HERE)
-    return not good
+@contextlib.contextmanager
+def programs():
+    """Names that nobody else's processes have."""
+    subprocess.run("cp $(command -v sleep) slumber && cp $(command -v cat) parrot",
+                   shell=True, check=True)
+    yield
+
+
+def tests():
+    for test in TESTS:
+        yield test.__doc__, lambda test=test: leaves_nothing(with_shell, test)
+    yield hung_up.__doc__, lambda: leaves_nothing(lambda: hung_up(shell()))
+    yield without_a_shell.__doc__, lambda: leaves_nothing(without_a_shell)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(tests(), programs))

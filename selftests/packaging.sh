@@ -9,35 +9,17 @@ top=$(cd "${LIBCHAN_SRC:-$here/../userlib}/.." && pwd)
 # shellcheck source=scripts/lib/common.sh
 source "$top/scripts/lib/common.sh"
 
-work=
-count=0
-failures=0
-
-# check NAME COMMAND...: a test that fails shows what it had to say.
-check() {
-	local name=$1 result=ok
-	shift
-	count=$((count + 1))
-	if ! "$@" >"$work/log" 2>&1; then
-		tail -n 60 "$work/log" | sed 's/^/# /'
-		result="not ok"
-		failures=$((failures + 1))
-	fi
-	echo "$result $count $name"
-}
+# shellcheck source=selftests/tap.sh
+source "$top/selftests/tap.sh"
 
 # skip NUMBER WHY: as many tests as that.
 skip() {
 	local i
 	for ((i = 0; i < $1; i++)); do
 		count=$((count + 1))
+		skipped=$((skipped + 1))
 		echo "ok $count # SKIP $2"
 	done
-}
-
-skip_all() {
-	echo "1..0 # SKIP $1"
-	exit 4
 }
 
 # need COMMAND...: or skip everything.
@@ -51,12 +33,6 @@ need() {
 need_kernel() {
 	[ -e "$CACHE/$1/build/Makefile" ] ||
 		skip_all "no headers of kernel $1: run scripts/setup"
-}
-
-# finish: its status is that of the script.
-finish() {
-	echo "# Totals: pass:$((count - failures)) fail:$failures xfail:0 xpass:0 skip:0 error:0"
-	[ "$failures" -eq 0 ]
 }
 
 # copy_checkout TO: what is in it or would be with the next commit, and nothing

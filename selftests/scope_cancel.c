@@ -2158,63 +2158,48 @@ static void start_cancel(struct actor *rival, int ctl, __u32 error)
 #define for_each_round(round)						\
 	for ((round) = 0; (round) < ROUNDS && now_ms() < self->until_ms; (round)++)
 
-TEST_F(race, two_causes)
+/* Were we the first?  @inside: the rival cancels the scope in the one that we do. */
+static bool two_cancel(struct __test_metadata *_metadata, FIXTURE_DATA(race) * self, bool inside)
 {
-	int round, ctl, inner, theirs, first = 0;
+	int ctl = open_scope(_metadata), inner, theirs;
+	struct actor member;
 	__u32 cause;
 
-	for_each_round(round) {
-		struct actor member;
+	ASSERT_EQ(0, set_scope(ctl, 0, NEVER, 0, 0));
+	member = bound_actor(_metadata, ctl, keep_none);
+	inner = scope_by(&member);
+	theirs = give(&self->rival, inside ? inner : ctl);
+	start_cancel(&self->rival, theirs, EIO);
+	be_late(&self->random);
+	EXPECT_EQ(0, cancel_scope(ctl, EDOM));
+	/* Whose it is stands. */
+	cause = scope_info(inside ? inner : ctl).cause;
+	EXPECT_EQ(0, finish_as(&self->rival));
+	EXPECT_TRUE(cause == EIO || cause == EDOM);
+	EXPECT_TRUE(canceled_with(inner, cause));
+	EXPECT_TRUE(canceled_with(ctl, inside ? EDOM : cause));
+	close_as(&self->rival, theirs);
+	EXPECT_TRUE(stop_actor(&member));
+	close(inner);
+	close(ctl);
+	return cause == EDOM;
+}
 
-		ctl = open_scope(_metadata);
-		ASSERT_EQ(0, set_scope(ctl, 0, NEVER, 0, 0));
-		member = bound_actor(_metadata, ctl, keep_none);
-		inner = scope_by(&member);
-		theirs = give(&self->rival, ctl);
-		start_cancel(&self->rival, theirs, EIO);
-		be_late(&self->random);
-		EXPECT_EQ(0, cancel_scope(ctl, EDOM));
-		cause = scope_info(ctl).cause;
-		EXPECT_EQ(0, finish_as(&self->rival));
-		EXPECT_TRUE(cause == EIO || cause == EDOM);
-		EXPECT_EQ(cause, scope_info(ctl).cause);
-		EXPECT_TRUE(canceled_with(inner, cause));
-		first += cause == EDOM;
-		close_as(&self->rival, theirs);
-		EXPECT_TRUE(stop_actor(&member));
-		close(inner);
-		close(ctl);
-	}
+TEST_F(race, two_causes)
+{
+	int round, first = 0;
+
+	for_each_round(round)
+		first += two_cancel(_metadata, self, false);
 	TH_LOG("%d of %d came first", first, round);
 }
 
-/* The outer one, and the one in it. */
 TEST_F(race, parent_and_child)
 {
-	int round, ctl, inner, theirs, first = 0;
-	__u32 cause;
+	int round, first = 0;
 
-	for_each_round(round) {
-		struct actor member;
-
-		ctl = open_scope(_metadata);
-		ASSERT_EQ(0, set_scope(ctl, 0, NEVER, 0, 0));
-		member = bound_actor(_metadata, ctl, keep_none);
-		inner = scope_by(&member);
-		theirs = give(&self->rival, inner);
-		start_cancel(&self->rival, theirs, EIO);
-		be_late(&self->random);
-		EXPECT_EQ(0, cancel_scope(ctl, EDOM));
-		EXPECT_EQ(0, finish_as(&self->rival));
-		cause = scope_info(inner).cause;
-		EXPECT_TRUE(cause == EIO || cause == EDOM);
-		EXPECT_TRUE(canceled_with(ctl, EDOM));
-		first += cause == EDOM;
-		close_as(&self->rival, theirs);
-		EXPECT_TRUE(stop_actor(&member));
-		close(inner);
-		close(ctl);
-	}
+	for_each_round(round)
+		first += two_cancel(_metadata, self, true);
 	TH_LOG("%d of %d came first", first, round);
 }
 

@@ -10,14 +10,6 @@
 set -u
 
 PARAMETERS=/sys/module/chan/parameters
-KSFT_SKIP=4
-count=0
-failures=0
-
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit $KSFT_SKIP
-}
 
 find_module() {
 	local file
@@ -27,20 +19,6 @@ find_module() {
 			return
 		fi
 	done
-}
-
-# check DESCRIPTION COMMAND...: one test. Failed, it shows what it had to say.
-check() {
-	local what=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$LOG" 2>&1; then
-		echo "ok $count $what"
-	else
-		sed 's/^/# /' "$LOG"
-		echo "not ok $count $what"
-		failures=$((failures + 1))
-	fi
 }
 
 not() {
@@ -135,6 +113,8 @@ restore() {
 }
 
 cd "$(dirname "$0")" || exit 1
+# shellcheck source=selftests/tap.sh
+source ./tap.sh
 ((EUID == 0)) || skip_all "loading modules takes root"
 loaded || skip_all "chan is not loaded"
 MODULE=$(find_module)
@@ -144,8 +124,8 @@ remember
 
 echo "TAP version 13"
 unload_soon || skip_all "somebody else uses the module"
-LOG=$(mktemp)
-trap 'restore; rm -f "$LOG"' EXIT
+work=$(mktemp -d) || exit 1
+trap 'restore; rm -rf "$work"' EXIT
 
 check "unloaded, nothing is left in /dev" not compgen -G '/dev/chan*'
 check "unloaded, nothing is left in sysfs" not test -e /sys/class/chan
@@ -182,5 +162,4 @@ check "do not keep it loaded" unload_soon
 check "loads and unloads many times" hammer
 
 echo "1..$count"
-echo "# Totals: pass:$((count - failures)) fail:$failures xfail:0 xpass:0 skip:0 error:0"
-exit $((failures > 0))
+finish
