@@ -4,7 +4,8 @@
 # Debian packages: install what is missing, fetch what is only unpacked.
 
 # Building the module, the debug kernel and the tests; the virtual machine;
-# the checkers; what the library's checks and the benchmarks use.
+# the checkers; what the library's checks and the benchmarks use; what looks at
+# the module's tracepoints.
 PACKAGES=(
 	gcc g++ make libc6-dev gcc-multilib bc bison flex libelf-dev libssl-dev
 	perl python3 pkg-config xz-utils cpio kmod rsync
@@ -13,6 +14,7 @@ PACKAGES=(
 	mandoc man-db gnuplot-nox dwarves abigail-tools
 	git fakeroot debhelper dh-dkms dkms dh-python pybuild-plugin-pyproject
 	python3-all python3-setuptools libkmod-dev graphviz zsh lintian mmdebstrap
+	trace-cmd linux-perf bpftrace pyflakes3
 )
 # Large ones, which may also be here by other ways: PACKAGE COMMAND.
 LANGUAGES=(golang-go go rustc rustc)
