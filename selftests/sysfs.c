@@ -347,6 +347,11 @@ FIXTURE_SETUP(traced)
 	if (access(EVENTS "enable", W_OK))
 		SKIP(return, "no tracefs, or not root");
 	make_pair(_metadata, &self->pair, 0, 0);
+	/*
+	 * To know the names of all processes, it would patch the scheduler while that
+	 * runs, which is more than some emulated processors can stand.
+	 */
+	ASSERT_EQ(0, write_text(TRACEFS "options/record-cmd", "0"));
 	ASSERT_EQ(0, write_text(TRACEFS "tracing_on", "1"));
 	ASSERT_EQ(0, write_text(TRACEFS "trace", "\n"));
 	ASSERT_EQ(0, write_text(EVENTS "enable", "1"));
@@ -355,6 +360,7 @@ FIXTURE_SETUP(traced)
 FIXTURE_TEARDOWN(traced)
 {
 	write_text(EVENTS "enable", "0");
+	write_text(TRACEFS "options/record-cmd", "1");
 	close_pair(&self->pair);
 }
 
