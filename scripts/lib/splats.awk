@@ -19,7 +19,8 @@ function is_splat(line) {
 
 # Lines that match and are known to be harmless, each exactly.
 function is_known(line) {
-	return line ~ /^KASAN: no .*$|kasan: KernelAddressSanitizer initialized/
+	return line ~ /^KASAN: no .*$|kasan: KernelAddressSanitizer initialized/ ||
+	       line ~ /^kcsan: non-strict mode configured/
 }
 
 # The kernel shows where it was when there is no memory for a slab cache or for a
