@@ -918,7 +918,9 @@ class Scopes(Tests):
 
         def sit():
             tx.send(b"ready")
-            signal.pause()
+            # A signal that comes just before a longer sleep would not end that.
+            while True:
+                time.sleep(0.01)
         with scope() as s:
             s.set_signal(signal.SIGINT)
             child = s.spawn(sit)
