@@ -718,8 +718,9 @@ TEST_F_TIMEOUT(loading, fails, 1500)
 		}
 		step = getenv("CHAN_PROOF") ? 1 : nth < first ? 13 : 3;
 	}
-	TH_LOG("%d failures possible, from %d on of the module; with %d of those that were tried it does not load, of the module %d",
-	       most, first, in_vain, of_module);
+	TH_LOG("%d failures possible, from %d on of the module", most, first);
+	TH_LOG("with %d of those that were tried it does not load, of the module %d", in_vain,
+	       of_module);
 	/* Many more do no harm: what cannot be told to udev, say. */
 	EXPECT_LT(20, of_module);
 	EXPECT_EQ(0, load(module));
