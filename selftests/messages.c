@@ -237,6 +237,22 @@ TEST_F(messages, a_parked_receiver_with_too_little_room_is_passed_over)
 	EXPECT_TRUE(finish_text(last, "x"));
 }
 
+/* Of very many, only so many are told before others may have the lock. */
+TEST_F(messages, very_many_receivers_with_too_little_room)
+{
+	struct op *small[80], *op;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		small[i] = park_recv(_metadata, self->recv, 4);
+	op = offer(_metadata, self->send, "hello", 5);
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		EXPECT_EQ(-EMSGSIZE, finish(small[i]));
+	EXPECT_TRUE(got(self->recv, "hello"));
+	EXPECT_EQ(5, finish(op));
+	EXPECT_EQ(1, info(self->send).received);
+}
+
 TEST_F(messages, only_receivers_with_too_little_room)
 {
 	struct op *small = park_recv(_metadata, self->recv, 4), *op;

@@ -503,6 +503,49 @@ TEST_F(many, cases_that_are_larger_and_dirty)
 	EXPECT_EQ(0, info(self->queue.recv).received);
 }
 
+/* A select of one case goes a way of its own. */
+TEST_F(many, one_case_that_is_larger)
+{
+	unsigned char *array = (void *)self->cases;
+	struct chan_case one = case_recv(self->queue.recv, self->room, ROOM);
+	struct chan_select arg;
+	__u32 index;
+
+	ASSERT_EQ(5, put(self->queue.send, "hello"));
+	memcpy(array, &one, sizeof(one));
+	arg = select_of(self->cases, 1, 0);
+	arg.case_size = 128;
+	array[127] = 1;
+	EXPECT_EQ(-E2BIG, failing_index(self->idle.recv, &arg, &index));
+	EXPECT_EQ(0, index);
+	EXPECT_EQ(0, info(self->queue.recv).received);
+	array[127] = 0;
+	ASSERT_EQ(0, do_ioctl(self->idle.recv, CHAN_IOC_SELECT, &arg));
+	EXPECT_EQ(0, arg.index);
+	memcpy(&one, array, sizeof(one));
+	EXPECT_EQ(5, one.len);
+	EXPECT_TRUE(text_is(self->room, one.len, "hello"));
+	EXPECT_TRUE(all_bytes(array + 64, 64, 0));
+}
+
+/* Of very many, only so many are told before others may have the lock. */
+TEST_F(many, receivers_with_too_little_room)
+{
+	struct select_op *op = new_select(_metadata, self->idle.send, 2, ROOM);
+	struct op *small[80];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		small[i] = park_recv(_metadata, self->idle.recv, 4);
+	add_text(op, self->idle.send, "hello");
+	add_poll(op, self->idle.recv, 0);
+	park_select(_metadata, op, false);
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		EXPECT_EQ(-EMSGSIZE, finish(small[i]));
+	EXPECT_EQ(5, do_read(self->idle.recv, self->room, ROOM));
+	EXPECT_TRUE(chose(op, 0, 0));
+}
+
 /* The array is looked at to its end, and no further. */
 TEST_F(many, cases_up_to_the_edge_of_memory)
 {
