@@ -240,7 +240,7 @@ TEST_F(messages, a_parked_receiver_with_too_little_room_is_passed_over)
 /* Of very many, only so many are told before others may have the lock. */
 TEST_F(messages, very_many_receivers_with_too_little_room)
 {
-	struct op *small[80], *op;
+	struct op *small[70], *op;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(small); i++)

@@ -532,7 +532,7 @@ TEST_F(many, one_case_that_is_larger)
 TEST_F(many, receivers_with_too_little_room)
 {
 	struct select_op *op = new_select(_metadata, self->idle.send, 2, ROOM);
-	struct op *small[80];
+	struct op *small[70];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(small); i++)
