@@ -22,40 +22,9 @@ CC=${CC:-cc}
 CXX=${CXX:-c++}
 
 tests=19
-count=0
-failures=0
-skipped=0
 
-# report NAME STATUS: a failed test shows what it had to say.
-report() {
-	count=$((count + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $count $1"
-	else
-		sed 's/^/# /' "$work/log"
-		echo "not ok $count $1"
-		failures=$((failures + 1))
-	fi
-}
-
-skip() {
-	count=$((count + 1))
-	skipped=$((skipped + 1))
-	echo "ok $count $1 # SKIP $2"
-}
-
-check() {
-	local name=$1
-
-	shift
-	"$@" >"$work/log" 2>&1
-	report "$name" $?
-}
-
-skip_all() {
-	echo "1..0 # SKIP $1"
-	exit 4
-}
+# shellcheck source=selftests/tap.sh
+source "$here/tap.sh"
 
 have() {
 	command -v "$1" >/dev/null
@@ -357,6 +326,4 @@ compare abidiff "a symbol that is gone is noticed" \
 	changed_library_is_noticed userlib/libchan.map '/chan_try_send;/d'
 check "examples of the manual compile" build check-examples
 
-echo "# Totals: pass:$((count - failures - skipped)) fail:$failures xfail:0 xpass:0" \
-	"skip:$skipped error:0"
-[ "$failures" -eq 0 ]
+finish

@@ -18,7 +18,6 @@
 # shellcheck disable=SC2317 # most functions are called by check
 set -u
 
-KSFT_SKIP=4
 here=$(dirname "$(readlink -f "$0")")
 root=${CHAN_SRC:-$here/../..}
 src=$root/selftests/core
@@ -45,37 +44,11 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:quarantine_size_mb=8
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$src/tsan.supp
 
-count=0
-failures=0
-
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit $KSFT_SKIP
-}
-
-# report STATUS NAME: a failed test shows what it had to say.
-report() {
-	count=$((count + 1))
-	if (($1 == 0)); then
-		echo "ok $count $2"
-	else
-		tail -n 60 "$work/log" | sed 's/^/# /'
-		echo "not ok $count $2"
-		failures=$((failures + 1))
-	fi
-}
-
-check() {
-	local name=$1
-	shift
-	"$@" >"$work/log" 2>&1
-	report $? "$name"
-}
-
-skip() {
-	count=$((count + 1))
-	echo "ok $count $1 # SKIP $2"
-}
+# Where it is installed, beside it.
+tap=$here/tap.sh
+[[ -e $tap ]] || tap=$here/../tap.sh
+# shellcheck source=selftests/tap.sh
+source "$tap"
 
 # --- Building ---
 
@@ -262,13 +235,17 @@ run_mutants() {
 		xargs -0 -r -n 4 -P "$(nproc)" "$here/${0##*/}" mutant
 }
 
+# is_found MUTANT
+is_found() {
+	cat "$1/log"
+	[[ -e $1/found ]]
+}
+
 check_mutants() {
 	local kind name file expression
 	run_mutants
 	while read -r kind name file expression; do
-		cp "$work/mutants/$kind/$name/log" "$work/log"
-		[[ -e $work/mutants/$kind/$name/found ]]
-		report $? "$kind: found: $name"
+		check "$kind: found: $name" is_found "$work/mutants/$kind/$name"
 		echo "#   $(evidence "$work/mutants/$kind/$name")"
 	done <"$work/mutants.list"
 }
@@ -349,7 +326,7 @@ main() {
 		check_coverage
 	fi
 	echo "1..$count"
-	exit $((failures > 0))
+	finish
 }
 
 FIXED_PLACE=(setarch -R)
