@@ -20,12 +20,12 @@ FIXTURE(failnth) {
 	unsigned char data[60000];
 };
 
-static void configure(const char *fault, const char *knob, const char *value)
+static long configure(const char *fault, const char *knob, const char *value)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), DEBUGFS "%s/%s", fault, knob);
-	write_text(path, value);
+	return write_text(path, value);
 }
 
 /* This thread's, with all failures possible; -1 if the kernel cannot do it. */
@@ -648,14 +648,12 @@ static bool spare_the_tracer(void)
 	if (!find_function("event_create_dir", &start, &end))
 		return false;
 	for (int i = 0; i < 2; i++) {
-		char path[64];
-
-		snprintf(path, sizeof(path), DEBUGFS "%s/reject-end", faults[i]);
 		snprintf(text, sizeof(text), "0x%lx", end);
-		if (write_text(path, text))
+		if (configure(faults[i], "reject-end", text))
 			return false;
 		snprintf(text, sizeof(text), "0x%lx", start);
-		configure(faults[i], "reject-start", text);
+		if (configure(faults[i], "reject-start", text))
+			return false;
 	}
 	return true;
 }

@@ -23,7 +23,6 @@ set -o pipefail
 
 EVENTS=/sys/kernel/tracing/events/chan
 DEBUGFS=/sys/kernel/debug/chan
-HERE=${CHANCTL%/*}
 
 # --- The fields ---
 
