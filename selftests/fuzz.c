@@ -17,7 +17,9 @@
  * left of it is killed, and has to go. Each program is noted in the kernel log,
  * before what it does to the kernel.
  *
- * With KCOV, programs that reach something new are kept and changed.
+ * With KCOV, programs that reach something new are kept and changed. Each has a
+ * favourite step, or what is rare would be missed by a short run, whose programs are
+ * few and often changed from each other.
  */
 #include "fuzz_steps.h"
 
@@ -26,7 +28,10 @@
 /* An instrumented kernel is that much slower, and has that many runners. */
 #define SLOWER		15
 #define RUNNERS_DEBUG	2
-/* It goes on for so many times as long until every kind of step has worked. */
+/*
+ * It goes on for so many times as long until every kind of step has worked, with
+ * programs of what has not.
+ */
 #define PATIENCE	6
 /* After each of these everything is to be as it was. */
 #define ROUND_SECONDS	10
@@ -245,6 +250,30 @@ static bool run_program(struct runner *runner, struct covers *covers)
 	return true;
 }
 
+static bool has_to_work(int op)
+{
+	return !all->worked[op] && !ops[op].never_works;
+}
+
+/* Or it was no test. */
+static bool every_kind_worked(void)
+{
+	int i;
+
+	for (i = 0; i < OPS; i++)
+		if (has_to_work(i))
+			return false;
+	return true;
+}
+
+/* A program of what has to work, or any if all has. */
+static __u64 first_link(__u64 random)
+{
+	while (all->overdue && !every_kind_worked() && !has_to_work(favourite_of(random)))
+		random = mix(random);
+	return random;
+}
+
 /* From nothing, or from one that reached something. */
 static void choose_program(struct program *program, __u64 *random)
 {
@@ -252,11 +281,13 @@ static void choose_program(struct program *program, __u64 *random)
 	struct chain chain = { .links = 0 };
 
 	count = count < CORPUS ? count : CORPUS;
-	if (count && draw_from(random, 4))
+	if (count && !all->overdue && draw_from(random, 4))
 		chain = corpus->chain[draw_from(random, count)];
 	if (chain.links == CHAIN)
 		chain.links = 0;
 	*random = mix(*random);
+	if (!chain.links)
+		*random = first_link(*random);
 	chain.link[chain.links++] = *random;
 	program_of(program, chain.link, chain.links, draw_op);
 }
@@ -283,7 +314,7 @@ static void be_runner(int number, __u64 random, __u64 end)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	open_covers(&covers);
-	while (!all->stop && now_ns() < end) {
+	while (!all->stop && now_ns() < end && !(all->overdue && every_kind_worked())) {
 		choose_program(&runner->program, &random);
 		if (!run_program(runner, &covers))
 			break;
@@ -447,23 +478,13 @@ static void run_round(long seconds, __u64 seed)
 	}
 }
 
-/* Or it was no test. */
-static bool every_kind_worked(void)
-{
-	int i;
-
-	for (i = 0; i < OPS; i++)
-		if (!all->worked[i] && !ops[i].never_works)
-			return false;
-	return true;
-}
-
 static void run_rounds(long seconds, __u64 seed, const struct state *before)
 {
 	__u64 began = now_ns(), enough = began + seconds * 1000 * MS;
 	__u64 end = began + PATIENCE * seconds * 1000 * MS;
 
 	while (!all->stop && (now_ns() < enough || (!every_kind_worked() && now_ns() < end))) {
+		all->overdue = now_ns() >= enough;
 		run_round(seconds < ROUND_SECONDS ? seconds : ROUND_SECONDS, seed);
 		ksft_print_msg("seed %ju: %ju programs, %u places, %u kept\n", (uintmax_t)seed,
 			       (uintmax_t)all->programs, all->places.count, corpus->count);
@@ -515,7 +536,7 @@ static void report_kinds(void)
 	int i;
 
 	for (i = 0; i < OPS; i++)
-		if (!all->worked[i] && !ops[i].never_works)
+		if (has_to_work(i))
 			ksft_print_msg("%s: made %ju times, and never worked\n", ops[i].name,
 				       (uintmax_t)all->made[i]);
 	ksft_test_result(every_kind_worked(), "every kind of step worked at least once\n");

@@ -28,6 +28,7 @@
 
 struct shared {
 	atomic_bool stop;
+	atomic_bool overdue;	/* for some kind of step to work */
 	atomic_ullong programs;
 	atomic_ullong made[MOST_OPS];
 	atomic_ullong worked[MOST_OPS];

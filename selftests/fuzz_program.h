@@ -41,14 +41,15 @@ struct program {
 	struct step step[MOST_STEPS];
 };
 
-/* Which step it may be, in that lane. */
-typedef __u8 (*draw_step)(__u64 *random, int lane);
+/* Which step it may be, in that lane of that program, whose chain is known. */
+typedef __u8 (*draw_step)(const struct program *program, __u64 *random, int lane);
 
-static inline struct step random_step(__u64 *random, draw_step draw_step)
+static inline struct step random_step(const struct program *program, __u64 *random,
+				      draw_step draw_step)
 {
 	struct step step = { .lane = draw_from(random, LANES + 1) };
 
-	step.op = draw_step(random, step.lane);
+	step.op = draw_step(program, random, step.lane);
 	*random = mix(*random);
 	step.arg = *random;
 	return step;
@@ -58,12 +59,11 @@ static inline void make_program(struct program *program, __u64 random, draw_step
 {
 	int i;
 
-	memset(program, 0, sizeof(*program));
 	program->manner = draw_from(&random, MANNERS);
 	program->limit_ms = 20 + draw_from(&random, 250);
 	program->steps = FEWEST_STEPS + draw_from(&random, MOST_STEPS - FEWEST_STEPS);
 	for (i = 0; i < program->steps; i++)
-		program->step[i] = random_step(&random, draw_step);
+		program->step[i] = random_step(program, &random, draw_step);
 }
 
 /* Another step, other choices for the same, another place, one more or less. */
@@ -75,7 +75,7 @@ static inline void change_step(struct program *program, __u64 *random, draw_step
 
 	switch (draw_from(random, 6)) {
 	case 0:
-		*step = random_step(random, draw_step);
+		*step = random_step(program, random, draw_step);
 		break;
 	case 1:
 		step->arg = mix(step->arg + draw_from(random, 1000));
@@ -112,11 +112,12 @@ static inline void program_of(struct program *program, const __u64 *chain, int l
 {
 	int i;
 
+	memset(program, 0, sizeof(*program));
+	memcpy(program->chain, chain, links * sizeof(*chain));
+	program->links = links;
 	make_program(program, chain[0], draw_step);
 	for (i = 1; i < links; i++)
 		change_program(program, chain[i], draw_step);
-	memcpy(program->chain, chain, links * sizeof(*chain));
-	program->links = links;
 }
 
 static inline void print_chain(char *text, const __u64 *chain, int links)

@@ -449,7 +449,7 @@ static void do_sysfs(struct lane *me, int op)
 /* --- Processes --- */
 
 static void do_step(struct lane *me, int op, __u64 arg);
-static __u8 draw_op(__u64 *random, int lane);
+static __u8 draw_op(const struct program *program, __u64 *random, int lane);
 
 static void nudge(void)
 {
@@ -475,7 +475,7 @@ static void live(struct lane *me, int steps)
 	if (one_in(me, 4))
 		nudge();
 	while (steps--) {
-		__u8 op = draw_op(&me->random, 1);
+		__u8 op = draw_op(&me->runner->program, &me->random, 1);
 
 		do_step(me, op, mix(me->random));
 	}
@@ -617,6 +617,9 @@ static const struct {
 	[OP_YIELD] = { "yield", do_yield, { 0, 3 } },
 };
 
+/* One step in so many is what the program does more than others. */
+#define FAVOURED	4
+
 static __u32 weight_of_all(int lane)
 {
 	__u32 sum = 0;
@@ -627,11 +630,20 @@ static __u32 weight_of_all(int lane)
 	return sum;
 }
 
-static __u8 draw_op(__u64 *random, int lane)
+/* What a program that begins with this link of a chain does more than others. */
+static int favourite_of(__u64 link)
 {
+	return draw_from(&link, OPS);
+}
+
+static __u8 draw_op(const struct program *program, __u64 *random, int lane)
+{
+	int favourite = favourite_of(program->chain[0]);
 	__u32 n = draw_from(random, weight_of_all(lane));
 	__u8 op = 0;
 
+	if (ops[favourite].weight[!!lane] && !draw_from(random, FAVOURED))
+		return favourite;
 	while (n >= ops[op].weight[!!lane])
 		n -= ops[op++].weight[!!lane];
 	return op;
