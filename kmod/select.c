@@ -526,8 +526,13 @@ static int select_watch(struct select *s)
 {
 	struct select_case *file;
 
-	if (!s->files || s->watched)
+	if (!s->files)
 		return 0;
+	if (s->watched) {
+		/* The look may have ended before it came to a file with old news. */
+		WRITE_ONCE(s->files->triggered, 1);
+		return 0;
+	}
 	file = pick_file(s, &s->files->pt);
 	s->watched = true;
 	s->files->pt._qproc = NULL;
@@ -543,7 +548,7 @@ static int select_watch(struct select *s)
 }
 
 /* A file has woken us: which one?  The wake-up to come is told from this one. */
-static void check_files(struct select *s)
+static __always_inline void check_files(struct select *s)
 {
 	struct select_case *c;
 
@@ -629,13 +634,28 @@ static int select_sleep(struct select *s)
 	return select_visit(s);
 }
 
+/*
+ * All is parked, so no channel has anything; and no file?  Apart, for those who wait.
+ *
+ * Return: 0, with @s->chosen; or -EAGAIN.
+ */
+static noinline int select_wait_not(struct select *s)
+{
+	/* While a partner had the call, a case may have been passed over. */
+	if (atomic_read(&s->call.state) != CALL_PARKED)
+		s->cut_short = true;
+	else if (s->files)
+		check_files(s);
+	return s->chosen ? 0 : -EAGAIN;
+}
+
 /* Park, and sleep until there is a chosen case, or a reason to leave. */
 static int select_park(struct select *s)
 {
 	int err = select_visit(s);
 
 	if (!err && !s->chosen && s->deadline == CHAN_NOWAIT)
-		err = -EAGAIN;
+		err = select_wait_not(s);
 	while (!err && !s->chosen)
 		err = select_sleep(s);
 	return err ? select_leave(s, err) : 0;

@@ -333,6 +333,7 @@ TEST_F(polled, one_of_several_that_are_polled)
 FIXTURE(polling) {
 	struct pair queue;	/* with room for eight */
 	struct pair idle;
+	struct pair other;
 	char room[ROOM];
 };
 
@@ -340,12 +341,14 @@ FIXTURE_SETUP(polling)
 {
 	make_pair(_metadata, &self->queue, 8, 0);
 	make_pair(_metadata, &self->idle, 0, 0);
+	make_pair(_metadata, &self->other, 0, 0);
 }
 
 FIXTURE_TEARDOWN(polling)
 {
 	close_pair(&self->queue);
 	close_pair(&self->idle);
+	close_pair(&self->other);
 }
 
 /* The scope is never ready yet, but it can be waited for. */
@@ -463,6 +466,70 @@ TEST_F(polling, a_parked_select_is_seen_by_pollers)
 	EXPECT_EQ(1, put(self->queue.send, "x"));
 	EXPECT_TRUE(chose(op, 1, 0));
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
+}
+
+#define RESTLESS	1000
+#define FOR_MS		3000
+
+/* Park over and over, and leave at once. */
+static void be_restless(int fd)
+{
+	struct chan_case one;
+	char room[ROOM];
+
+	for (;;) {
+		one = case_recv(fd, room, ROOM);
+		do_select(fd, &one, 1, 1);
+	}
+}
+
+/* Park for a moment, now and then. */
+static void come_and_go(int fd)
+{
+	struct timespec pause = { .tv_nsec = NS_PER_MS / 2 };
+	struct chan_case one;
+
+	for (;;) {
+		one = case_text(fd, "x");
+		do_select(fd, &one, 1, in_ms(0) + NS_PER_MS / 5);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/*
+ * A look at so many cases on a channel that never rests does not come to an end, and
+ * the file behind them was not taken, because of the sender that was there for a
+ * moment: it is ready all the same.
+ */
+TEST_F(polling, a_ready_file_behind_a_restless_channel)
+{
+	struct chan_case cases[RESTLESS + 2];
+	struct chan_select arg = select_of(cases, RESTLESS + 2, 0);
+	int event = eventfd(1, EFD_CLOEXEC), j;
+	__u64 end = in_ms(FOR_MS);
+	pid_t restless, sender;
+
+	ASSERT_LE(0, event);
+	restless = fork_child();
+	if (!restless)
+		be_restless(self->idle.recv);
+	sender = fork_child();
+	if (!sender)
+		come_and_go(self->other.send);
+	arg.flags = CHAN_SELECT_PRIORITY;
+	while (in_ms(0) < end) {
+		for (j = 0; j < RESTLESS; j++)
+			cases[j] = case_recv(self->idle.recv, self->room, ROOM);
+		cases[j++] = case_recv(self->other.recv, self->room, ROOM);
+		cases[j] = case_poll(event, POLLIN);
+		EXPECT_EQ(0, do_ioctl(self->idle.recv, CHAN_IOC_SELECT, &arg));
+		EXPECT_LE(RESTLESS, arg.index);
+	}
+	kill(restless, SIGKILL);
+	kill(sender, SIGKILL);
+	waitpid(restless, NULL, 0);
+	waitpid(sender, NULL, 0);
+	close(event);
 }
 
 TEST_HARNESS_MAIN
