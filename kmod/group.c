@@ -8,7 +8,12 @@
  * walked under RCU while processes come and go.
  *
  * A process is *live* until the last of its threads has closed its files and
- * become a zombie.  Whether the parent has waited for it does not matter.
+ * become a zombie.  Whether the parent has waited for it does not matter; that it
+ * could, or has been told through a pidfd, does: who learns from us that a process
+ * is gone wants to know how it ended.  If its first thread is not the last to go,
+ * that is so when the others have been taken from the list of threads.  They do that
+ * themselves at once, unless they are traced: then the tracer does, as late as it
+ * likes, and meanwhile the process is *dying*, but not live.
  *
  * That nobody is live must not be said by mistake.  What could be missed?
  *
@@ -79,18 +84,41 @@ bool group_holds_init(struct pid *pgrp)
 	return holds;
 }
 
+/* One that is kept is gone, but for who traces a thread of it. */
+enum process_state {
+	PROCESS_GONE,
+	PROCESS_KEPT,
+	PROCESS_LIVE,
+};
+
 /* Under RCU. */
-static bool process_is_live(struct task_struct *process)
+static enum process_state state_of(struct task_struct *process)
 {
+	enum process_state state = PROCESS_GONE;
 	struct task_struct *t;
 
 	/* for_each_thread() names a lock that modules do not have. */
 	list_for_each_entry_rcu(t, &process->signal->thread_head, thread_node) {
 		/* Before the next one is looked for. */
 		if (!smp_load_acquire(&t->exit_state))
-			return true;
+			return PROCESS_LIVE;
+		if (t == process)
+			continue;
+		if (!READ_ONCE(t->ptrace))
+			return PROCESS_LIVE;
+		state = PROCESS_KEPT;
 	}
-	return false;
+	return state;
+}
+
+static void count_process(struct task_struct *process,
+			  struct group_census *census)
+{
+	enum process_state state = state_of(process);
+
+	census->live += state == PROCESS_LIVE;
+	census->dying += state != PROCESS_GONE &&
+			 !atomic_read(&process->signal->live);
 }
 
 /* One walk along the list, under RCU.  Return: false if it went astray. */
@@ -102,11 +130,7 @@ static bool walk(struct pid *pgrp, struct hlist_node *node,
 	while (node) {
 		p = hlist_entry(node, struct task_struct,
 				pid_links[PIDTYPE_PGID]);
-		if (process_is_live(p)) {
-			census->live++;
-			if (!atomic_read(&p->signal->live))
-				census->dying++;
-		}
+		count_process(p, census);
 		node = rcu_dereference(hlist_next_rcu(node));
 		/* The step first, then whether it was one in this group. */
 		smp_rmb();
@@ -213,7 +237,7 @@ static bool show_process(struct task_struct *process, void *data)
 {
 	struct seq_file *m = data;
 
-	if (process_is_live(process)) {
+	if (state_of(process) == PROCESS_LIVE) {
 		seq_printf(m, "  member pid %d ", task_pid_nr(process));
 		show_name(m, process->comm);
 		seq_putc(m, '\n');

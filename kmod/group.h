@@ -15,7 +15,7 @@ struct task_struct;
 /**
  * struct group_census - the live processes of a group
  * @live: how many
- * @dying: how many of them are about to be gone by themselves
+ * @dying: how many have begun to go, and their parents have not been told yet
  */
 struct group_census {
 	u32 live;

@@ -4,6 +4,7 @@
  * last member, polling, and what becomes of it when its owner goes.
  */
 #include <sys/epoll.h>
+#include <sys/ptrace.h>
 #include <sys/select.h>
 
 #include "scope_test.h"
@@ -795,6 +796,85 @@ TEST_F(scope, who_has_exited_can_be_waited_for)
 	EXPECT_EQ(i, exits);
 }
 
+static void *linger(void *arg)
+{
+	usleep(100);
+	return arg;
+}
+
+/* Its first thread is not the last one to go. */
+static void leave_before_a_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, linger, NULL))
+		_exit(1);
+	pthread_exit(NULL);
+}
+
+/* It may be told of twice, and the first time before it is there: not the last time. */
+TEST_F(scope, who_has_exited_thread_by_thread_can_be_waited_for)
+{
+	struct actor member = start_member(_metadata, self->ctl);
+	struct chan_scope_wait arg = { .exits = 0 };
+	long end = now_ms() + 5000;
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 500 && now_ms() < end; i++) {
+		pid = fork_child();
+		if (!pid && !setpgid(0, member.pid))
+			leave_before_a_thread();
+		setpgid(pid, member.pid);
+		do {
+			ASSERT_EQ(0, wait_exit(self->ctl, in_ms(DEADLINE_MS), arg.exits, &arg));
+		} while (waitpid(pid, NULL, WNOHANG) != pid);
+	}
+	stop_actor(&member);
+}
+
+static void *show_and_stay(void *arg)
+{
+	__atomic_store_n((pid_t *)arg, syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (pause())
+		;
+	return arg;
+}
+
+static void leave_a_thread(pid_t *tid)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, show_and_stay, tid))
+		_exit(1);
+	pthread_exit(NULL);
+}
+
+/* Then it is gone, but its parent is told as late as the tracer likes. */
+TEST_F(scope, who_has_exited_with_a_traced_thread_can_be_waited_for)
+{
+	struct actor member = start_member(_metadata, self->ctl);
+	pid_t *tid = shared(_metadata, sizeof(*tid)), pid = fork_child();
+	struct chan_scope_wait arg;
+
+	if (!pid && !setpgid(0, member.pid))
+		leave_a_thread(tid);
+	setpgid(pid, member.pid);
+	ASSERT_TRUE(wait_until(__atomic_load_n(tid, __ATOMIC_ACQUIRE)));
+	/* Of two that exit at once both may be taken for the last. */
+	ASSERT_TRUE(wait_until(state_of(pid) == 'Z'));
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, *tid, NULL, NULL));
+	kill(pid, SIGKILL);
+	ASSERT_TRUE(wait_until(state_of(*tid) == 'Z'));
+	EXPECT_EQ(-ETIMEDOUT, wait_exit(self->ctl, in_ms(300), 0, &arg));
+	EXPECT_EQ(1, arg.members);
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	EXPECT_EQ(*tid, waitpid(*tid, NULL, __WALL));
+	EXPECT_EQ(0, wait_exit(self->ctl, in_ms(DEADLINE_MS), 0, &arg));
+	EXPECT_EQ(pid, waitpid(pid, NULL, WNOHANG));
+	stop_actor(&member);
+}
+
 /* --- Who may not wait --- */
 
 TEST_F(scope, a_member_does_not_wait_for_itself)
@@ -919,6 +999,8 @@ static long leave_by_group(struct actor *actor)
 	return setpgid_as(actor, getpgrp());
 }
 
+#define ROUNDS_OF_NOTICE	5
+
 /*
  * Nobody tells the module. The best of some rounds is free of what the machine
  * is busy with otherwise.
@@ -929,7 +1011,7 @@ static long best_notice(struct __test_metadata *_metadata, long (*leave)(struct 
 	struct actor first, leaver;
 	int ctl, i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < ROUNDS_OF_NOTICE; i++) {
 		ctl = open_scope(_metadata);
 		first = start_member(_metadata, ctl);
 		leaver = start_actor(_metadata, first.pid, keep_none);
@@ -963,7 +1045,7 @@ static long best_notice_asleep(struct __test_metadata *_metadata,
 	struct actor first, leaver, owner;
 	int ctl, i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < ROUNDS_OF_NOTICE; i++) {
 		ctl = open_scope(_metadata);
 		first = start_member(_metadata, ctl);
 		leaver = start_actor(_metadata, first.pid, keep_none);
@@ -971,6 +1053,8 @@ static long best_notice_asleep(struct __test_metadata *_metadata,
 		stop_actor(&first);
 		start_wait_as(&owner, ctl);
 		ASSERT_TRUE(wait_asleep_in(&owner, SYS_ioctl));
+		/* Who waits has the module look now and then: not when it has just begun. */
+		usleep(i * NOTICE_MS * 1000 / ROUNDS_OF_NOTICE);
 		ASSERT_EQ(0, leave(&leaver));
 		start = now_ms();
 		ASSERT_EQ(0, finish_as(&owner));

@@ -420,7 +420,7 @@ struct chan_scope_cancel {
  * @flags: in: %CHAN_SCOPE_WAIT_EXIT or 0.
  * @exits: in, with that flag: the number that this call has told before.  out: a
  *	number that changes whenever a member has exited; for its parent waitid()
- *	has it then.
+ *	has it then.  For one of several threads it may change before that, too.
  * @cause: out: the error number that the scope was cancelled with, else 0.
  * @members: out: how many processes are left in it.
  *
