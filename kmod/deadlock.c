@@ -29,7 +29,9 @@
  * * a scope inside that has an alarm set, or whose owner is not a member;
  * * a file of one of the scopes that may be in other hands, which could cancel
  *   the scope or use its channels: if there are more references to it than the
- *   descriptors and waits of those who are stuck account for.
+ *   descriptors and waits of those who are stuck account for.  A select that one
+ *   of several threads makes on the file of a scope, instead of on an end, holds
+ *   one that is not told apart from these.
  *
  * An end that is in the hands of somebody outside is no doubt: nothing can be
  * done with it there but to close it.

@@ -41,6 +41,13 @@
  * something has become possible.  What a select that was given back has parked
  * elsewhere becomes possible, in this sense, when its owner looks again, or when
  * somebody meets it there.
+ *
+ * A message in the hands of a receiver is nowhere until that one has kept it.  If
+ * it goes back, because the receiver's memory went bad or it was killed, others may
+ * have been told meanwhile that nothing is there, or that a closed channel is
+ * drained.  The message is not lost: the next receiver gets it, even after the end
+ * of file.  To let all others wait instead, for as long as the page of one may
+ * take, would be worse.
  */
 
 /* For &chan_op.status: the channel was closed and is drained. */

@@ -365,7 +365,9 @@ struct chan_scope_bind {
  *
  * A process that uses io_uring or has a timer that may send it a signal, armed or
  * not, is taken for one that can act, and so is whoever else has the file of one
- * of the scopes.  Not so who has no more than an end of a channel.
+ * of the scopes.  Not so who has no more than an end of a channel.  A process of
+ * several threads that waits in %CHAN_IOC_SELECT on the file of a scope, and not
+ * on an end, is taken for one that can act, too.
  */
 #define CHAN_SCOPE_DETECT_DEADLOCK	(1U << 0)
 
