@@ -214,6 +214,39 @@ TEST_F(scope, close_tells_of_a_failure)
 	self->scope = NULL;
 }
 
+/* The file of the scope itself: the library hands it out to nobody. */
+static int file_of_scope(void)
+{
+	char path[32], target[32];
+	int fd;
+
+	for (fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target)) == (ssize_t)strlen(CONTROL) &&
+		    !memcmp(target, CONTROL, strlen(CONTROL)))
+			return fd;
+	}
+	return -1;
+}
+
+/* From without the library comes a cause that waits have another use for. */
+TEST_F(scope, a_cause_that_means_something_else)
+{
+	static const __u32 causes[] = { EINTR, EBUSY };
+	struct chan_scope_cancel arg = {};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(causes); i++) {
+		arg.error = causes[i];
+		ASSERT_LT(0, CALL(chan_scope_spawn(self->scope, sit, NULL)));
+		ASSERT_EQ(0, ioctl(file_of_scope(), CHAN_IOC_SCOPE_CANCEL, &arg));
+		EXPECT_EQ(-ECANCELED, CALL(chan_scope_spawn(self->scope, sit, NULL)));
+		EXPECT_EQ(-ECANCELED, CALL(chan_scope_wait(self->scope, NULL)));
+		EXPECT_EQ(-ECANCELED, CALL(chan_scope_close(self->scope)));
+		ASSERT_EQ(0, CALL(chan_scope_open(NULL, &self->scope)));
+	}
+}
+
 /* A handler that ends waits does not end this one. */
 static void no_handler(int sig)
 {

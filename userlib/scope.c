@@ -348,20 +348,26 @@ CHAN_API int chan_scope_set_signal(struct chan_scope *scope, int signal)
 	return ret;
 }
 
+CHAN_API int chan_scope_info(struct chan_scope *scope,
+			     struct chan_scope_info *info, size_t size)
+{
+	return query_ioctl(scope->fd, CHAN_IOC_SCOPE_INFO, info, size);
+}
+
+/* Of a wait or a spawn they say something else than why the scope has ended. */
+static bool has_another_use(int cause)
+{
+	return cause == EINTR || cause == EBUSY;
+}
+
 CHAN_API int chan_scope_cancel(struct chan_scope *scope, int cause)
 {
 	/* A negative cause becomes a large one, which the kernel refuses. */
 	struct chan_scope_cancel arg = { .error = cause };
 
-	if (cause == EINTR || cause == EBUSY)
+	if (has_another_use(cause))
 		return -EINVAL;
 	return sys_ioctl(scope->fd, CHAN_IOC_SCOPE_CANCEL, &arg);
-}
-
-CHAN_API int chan_scope_info(struct chan_scope *scope,
-			     struct chan_scope_info *info, size_t size)
-{
-	return query_ioctl(scope->fd, CHAN_IOC_SCOPE_INFO, info, size);
 }
 
 int scope_cause(const struct chan_scope *scope)
@@ -369,7 +375,10 @@ int scope_cause(const struct chan_scope *scope)
 	struct chan_scope_info info = {};
 	int ret = sys_ioctl(scope->fd, CHAN_IOC_SCOPE_INFO, &info);
 
-	return ret ?: (int)info.cause;
+	if (ret)
+		return ret;
+	/* An outer scope may have been cancelled with it, without this library. */
+	return has_another_use(info.cause) ? ECANCELED : (int)info.cause;
 }
 
 /* --- A file to wait for --- */

@@ -1239,8 +1239,10 @@ int chan_scope_wait_until(struct chan_scope *scope, struct chan_child *first,
  * scope was not cancelled.  Else the first cause, as a negative error number:
  * that of a child as above, %-ETIMEDOUT the deadline of the scope, %-EDEADLK
  * everybody waited for everybody, what chan_scope_cancel() was called with, or
- * the cause of an outer scope.  Or an error of the call, and somebody is left:
- * %-EINTR interrupted by a signal, %-EBADF the scope is another process's.
+ * the cause of an outer scope (%-ECANCELED if that is %EINTR or %EBUSY, which
+ * programs without this library can choose).  Or an error of the call, and
+ * somebody is left: %-EINTR interrupted by a signal, %-EBADF the scope is another
+ * process's.
  *
  * Since: 0.3
  */
