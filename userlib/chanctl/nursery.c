@@ -82,6 +82,16 @@ static void fail(struct nursery *n, int status, char *what, size_t others)
 	free(what);
 }
 
+/* The child may have ended since those were counted out that had. */
+static size_t count_others(const struct nursery *n, pid_t pid)
+{
+	size_t others = 0;
+
+	for (size_t i = 0; i < n->n_running; i++)
+		others += n->running[i] != pid;
+	return others;
+}
+
 static void blame_child(struct nursery *n)
 {
 	const struct chan_child *first = &n->first;
@@ -100,7 +110,7 @@ static void blame_child(struct nursery *n)
 		what = text("'%s' (pid %d) is gone, and nobody knows how",
 			    command, first->pid);
 	}
-	fail(n, status, what, n->n_running);
+	fail(n, status, what, count_others(n, first->pid));
 	free(command);
 }
 
