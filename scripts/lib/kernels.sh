@@ -65,16 +65,26 @@ relocate_headers() {
 		"$1/Makefile"
 }
 
+# Fetches are tried, with || or if, and that turns set -e off all the way down:
+# what runs there is chained.
 fill_debian_kernel() {
 	local to=$1 release=$2 packages
 	mapfile -t packages < <(header_packages "$release")
-	rm -rf "$to"
-	unpack_packages "$to" "linux-image-$release" "${packages[@]}"
-	relocate_headers "$to/usr/src/linux-headers-$release"
-	ln -s "boot/vmlinuz-$release" "$to/vmlinuz"
-	ln -s "usr/src/linux-headers-$release" "$to/build"
-	depmod -b "$to" "$release"
-	printf '%s\n' "$release" >"$to/release"
+	rm -rf "$to" &&
+		unpack_packages "$to" "linux-image-$release" "${packages[@]}" &&
+		relocate_headers "$to/usr/src/linux-headers-$release" &&
+		ln -s "boot/vmlinuz-$release" "$to/vmlinuz" &&
+		ln -s "usr/src/linux-headers-$release" "$to/build" &&
+		depmod -b "$to" "$release" &&
+		printf '%s\n' "$release" >"$to/release"
+}
+
+fetch_debian_kernel() {
+	local release=$1 to=$CACHE/kernel/$1
+	[[ ! -e $to/release ]] || return 0
+	step "Fetch kernel $release" fill_debian_kernel "$to.new" "$release" &&
+		rm -rf "$to" &&
+		mv "$to.new" "$to"
 }
 
 # link_kernel NAME DIRECTORY
@@ -83,24 +93,15 @@ link_kernel() {
 }
 
 setup_debian_kernel() {
-	local name=$1 image release
+	local name=$1 image
 	image=$(resolve_package "$name" linux-image)
-	release=${image#linux-image-}
-	if [[ ! -e $CACHE/kernel/$release/release ]]; then
-		fetch_step "Fetch kernel $release" \
-			fill_debian_kernel "$CACHE/kernel/$release.new" "$release"
-		rm -rf "$CACHE/kernel/$release"
-		mv "$CACHE/kernel/$release.new" "$CACHE/kernel/$release"
+	# It fails when the lists are out of date; fresh ones may name a newer.
+	if ! fetch_debian_kernel "${image#linux-image-}"; then
+		refresh_lists
+		image=$(resolve_package "$name" linux-image)
+		fetch_debian_kernel "${image#linux-image-}"
 	fi
-	link_kernel "$name" "$release"
-}
-
-# fetch_step LABEL COMMAND...: a fetch fails when the lists are out of date,
-# so it gets a second try with fresh ones.
-fetch_step() {
-	step "$@" && return
-	refresh_lists || return
-	step "$@"
+	link_kernel "$name" "${image#linux-image-}"
 }
 
 # --- Kernel source ---
@@ -109,29 +110,44 @@ source_version() {
 	candidate_of "$SOURCE_PACKAGE" | tr '~' '-'
 }
 
-fill_source() {
-	local to=$1
-	rm -rf "$to" "$to.deb"
-	unpack_packages "$to.deb" "$SOURCE_PACKAGE"
-	mkdir -p "$to"
-	tar -xf "$to.deb/usr/src/$SOURCE_PACKAGE.tar.xz" -C "$to" --strip-components=1
-	rm -rf "$to.deb"
-}
-
-# setup_source: kselftest, checkpatch and the debug kernel come from it.
-setup_source() {
-	local version new
-	[[ ! -e $CACHE/source ]] || return 0
+resolve_source() {
+	local version
 	version=$(source_version)
 	if [[ -z $version ]] && refresh_lists; then
 		version=$(source_version)
 	fi
 	[[ -n $version ]] ||
 		die "apt does not know $SOURCE_PACKAGE; is bookworm-security among its sources?"
-	new=$CACHE/linux-$version
-	if [[ ! -e $new ]]; then
-		fetch_step "Fetch kernel source $version" fill_source "$new.new"
-		mv "$new.new" "$new"
+	printf '%s\n' "$version"
+}
+
+fill_source() {
+	local to=$1
+	rm -rf "$to" "$to.deb" &&
+		unpack_packages "$to.deb" "$SOURCE_PACKAGE" &&
+		mkdir -p "$to" &&
+		tar -xf "$to.deb/usr/src/$SOURCE_PACKAGE.tar.xz" -C "$to" \
+			--strip-components=1 &&
+		rm -rf "$to.deb"
+}
+
+fetch_source() {
+	local version=$1 to=$CACHE/linux-$1
+	[[ ! -e $to ]] || return 0
+	step "Fetch kernel source $version" fill_source "$to.new" &&
+		mv "$to.new" "$to"
+}
+
+# setup_source: kselftest, checkpatch and the debug kernel come from it.
+setup_source() {
+	local version
+	[[ ! -e $CACHE/source ]] || return 0
+	version=$(resolve_source)
+	# As with Debian's kernels.
+	if ! fetch_source "$version"; then
+		refresh_lists
+		version=$(resolve_source)
+		fetch_source "$version"
 	fi
 	ln -sfn "linux-$version" "$CACHE/source"
 }

@@ -90,7 +90,8 @@ install_packages() {
 	[[ -n $(candidate_of "${missing[0]}") ]] || refresh_lists ||
 		die "cannot refresh the package lists"
 	step "Install packages" apt_install "${missing[@]}" && return
-	refresh_lists
+	# Whatever became of it, the second try has the last word.
+	refresh_lists || true
 	step "Install packages" apt_install "${missing[@]}"
 }
 
@@ -103,15 +104,21 @@ fetch_debs() {
 	apt-get download -q -o APT::Sandbox::User=root "$@"
 }
 
-# unpack_packages DIRECTORY PACKAGE...: fetch and unpack, never install.
-unpack_packages() {
-	local to=$1 scratch deb
-	shift
-	scratch=$(mktemp -d)
-	(cd "$scratch" && fetch_debs "$@")
-	mkdir -p "$to"
-	for deb in "$scratch"/*.deb; do
-		dpkg -x "$deb" "$to"
+unpack_debs() {
+	local from=$1 to=$2 deb
+	mkdir -p "$to" || return
+	for deb in "$from"/*.deb; do
+		dpkg -x "$deb" "$to" || return
 	done
+}
+
+# unpack_packages DIRECTORY PACKAGE...: fetch and unpack, never install. Tells
+# of failure without the help of set -e.
+unpack_packages() {
+	local to=$1 scratch status=0
+	shift
+	scratch=$(mktemp -d) || return
+	(cd "$scratch" && fetch_debs "$@") && unpack_debs "$scratch" "$to" || status=$?
 	rm -rf "$scratch"
+	return "$status"
 }
