@@ -23,10 +23,11 @@ function is_known(line) {
 	       line ~ /^kcsan: non-strict mode configured/
 }
 
-# The kernel shows where it was when there is no memory for a slab cache or for a
-# module's file: no bug, if that is the fault that was injected.
+# The kernel shows where it was when there is no memory for a slab cache, for which it
+# has two numbers, or for a module's file: no bug, if that is the fault that was
+# injected.
 function is_refused(line) {
-	return line ~ /^__kmem_cache_create_args\(.*\) failed with error -12$/ ||
+	return line ~ /^__kmem_cache_create_args\(.*\) failed with error -(12|22)$/ ||
 	       line ~ /^failnth: vmalloc error: /
 }
 
