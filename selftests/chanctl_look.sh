@@ -56,11 +56,13 @@ list_all_has_anonymous() {
 
 info_tells_who() {
 	local holder waiter good=0
-	bash -c 'exec 7>/dev/chan0 && : >ready && exec -a holder sleep 1000' &
+	bash -c 'exec 7>/dev/chan0 && exec -a holder sleep 1000' &
 	holder=$!
 	dd if=/dev/chan0 bs=64K count=1 status=none &
 	waiter=$!
-	soon test -e ready && soon parked chan0 receivers 1 && ctl info chan0 && expect 0 &&
+	# Only then it is a sleep, and has the file.
+	soon grep -qx sleep "/proc/$holder/comm" && soon parked chan0 receivers 1 &&
+		ctl info chan0 && expect 0 &&
 		grep -q "^mode:  *0600, root:root\$" out &&
 		grep -q "^capacity:  *0, a rendezvous\$" out &&
 		grep -q "^longest message:  *64 KiB\$" out &&
@@ -158,8 +160,8 @@ top_wrong_use() {
 graphed() {
 	local good=0
 	in_background run run --adopt chan0 -- dd if=/dev/chan0 bs=64K count=1 status=none ::: \
-		sh -c 'exec 7>/dev/chan0; : >ready; exec sleep 1000'
-	soon test -e ready && soon parked chan0 receivers 1 && "$@" || good=1
+		sh -c 'exec 7>/dev/chan0; exec sleep 1000'
+	soon pgrep -x -P "$pid" sleep && soon parked chan0 receivers 1 && "$@" || good=1
 	kill -TERM "$pid"
 	wait "$pid"
 	return "$good"

@@ -135,10 +135,18 @@ unload_tells_of_the_unseen() {
 	return "$good"
 }
 
+# sleeps PID: in nanosleep() or clock_nanosleep(), which is between two attempts.
+sleeps() {
+	grep -q '^\(35\|230\) ' "/proc/$1/syscall"
+}
+
 unload_waits() {
-	bash -c 'exec 7<>/dev/chan0; : >ready; exec sleep 1' &
-	soon test -e ready && ctl unload && expect 1 "*in use by*" &&
-		ctl unload --timeout 60s && expect 0 && is_unloaded && wait
+	local holder
+	bash -c 'exec 7<>/dev/chan0; : >ready; read -r x <go' &
+	holder=$!
+	soon test -e ready && ctl unload && expect 1 "*in use by*" || return
+	in_background unload unload --timeout 60s
+	soon sleeps "$pid" && echo >go && wait "$pid" && is_unloaded && wait "$holder"
 }
 
 # As long as it was told.
@@ -203,6 +211,7 @@ for file in "$PARAMETERS"/*; do
 	BEFORE+=("${file##*/}=$(<"$file")")
 done
 start_tests
+mkfifo go
 trap restore EXIT
 mkdir -p "lib/modules/$RELEASE/extra"
 cp "$MODULE" "lib/modules/$RELEASE/extra"

@@ -1453,7 +1453,7 @@ static long hand_on(enum ring_mode mode, long place, __u64 hops)
 	int i;
 
 	notes->hops = hops;
-	if (now_ms() < notes->until_ms) {
+	if (now_ms() < notes->until_ms || hops <= RING) {
 		ret = ring_write(mode, (place + 1) % RING, hops + 1);
 	} else {
 		end_channel(idle.send, 0);
@@ -1558,11 +1558,11 @@ static void run_ring(struct __test_metadata *_metadata, FIXTURE_DATA(deadlock) *
 
 	memcpy(ring, self->pair, sizeof(ring));
 	idle = self->pair[LAST];
-	notes->until_ms = now_ms() + ms;
 	join_it(_metadata, self, RING);
 	park_wait(self);
 	for (i = 0; i < RING; i++)
 		ASSERT_EQ(0, handle_as(&self->party[i], SIGUSR1, SA_RESTART));
+	notes->until_ms = now_ms() + ms;
 	for (i = RING - 1; i >= 0; i--) {
 		act = to_do(i, -1, mode);
 		act.len = i == 0;

@@ -9,6 +9,7 @@
 #define LIBCHAN_STAGE_H
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "libchan_test.h"
 
@@ -54,9 +55,20 @@ static inline bool has_children(void)
 	return waitpid(-1, NULL, WNOHANG | __WALL) >= 0 || errno != ECHILD;
 }
 
+/*
+ * It has ended, and its pidfd has told.  /proc shows a Z before that: exit_notify() sets
+ * the state first, and tells then, all under tasklist_lock.  So once waitid() has had
+ * that lock the pidfd has told.  Of who is no child of ours waitid() knows nothing, which
+ * does no harm.
+ */
 static inline bool is_zombie(pid_t pid)
 {
-	return state_of(pid) == 'Z';
+	siginfo_t end;
+
+	if (state_of(pid) != 'Z')
+		return false;
+	waitid(P_PID, pid, &end, WEXITED | WNOHANG | WNOWAIT);
+	return true;
 }
 
 static inline void *number(long n)
