@@ -693,14 +693,14 @@ FIXTURE_SETUP(loading)
 		TH_LOG("somebody uses the module");
 }
 
-FIXTURE_TEARDOWN(loading)
+/* As it was found, also if the test was given up: all the others need it. */
+FIXTURE_TEARDOWN_PARENT(loading)
 {
-	/* As it was found. */
-	fail_nth(self->nth_fd, 0);
+	int module = open_module();
+
 	if (access(CONTROL, F_OK))
-		load(self->module);
-	close(self->nth_fd);
-	close(self->module);
+		load(module);
+	close(module);
 }
 
 /*
@@ -723,6 +723,28 @@ static int failures_of_load(int nth_fd, int module, const char *parameters)
 
 /* What the module has allocated when it comes to look at its parameters, and more. */
 #define BEFORE_PARAMETERS	70
+/*
+ * Caches of the allocator that have run dry, after other suites say, take pages that
+ * may fail, too: a number is that of several loads.
+ */
+#define LOADS_COUNTED		4
+
+/* Where the module's own begin, at the latest; and how many there are in all. */
+static void count_failures(int nth_fd, int module, int *first, int *most)
+{
+	int i, refused, loaded;
+
+	*first = INT_MAX;
+	*most = 0;
+	for (i = 0; i < LOADS_COUNTED; i++) {
+		refused = failures_of_load(nth_fd, module, "channels=4000000000");
+		loaded = failures_of_load(nth_fd, module, "channels=2");
+		if (refused - BEFORE_PARAMETERS < *first)
+			*first = refused - BEFORE_PARAMETERS;
+		if (loaded > *most)
+			*most = loaded;
+	}
+}
 
 /*
  * Most of what can fail is the kernel's own loader, and that comes first. Short,
@@ -734,8 +756,7 @@ TEST_F_TIMEOUT(loading, fails, 1500)
 	int nth_fd = self->nth_fd, module = self->module;
 	long ret;
 
-	first = failures_of_load(nth_fd, module, "channels=4000000000") - BEFORE_PARAMETERS;
-	most = failures_of_load(nth_fd, module, "channels=2");
+	count_failures(nth_fd, module, &first, &most);
 	ASSERT_LT(0, first);
 	ASSERT_LT(first + BEFORE_PARAMETERS, most);
 
