@@ -802,14 +802,27 @@ static void *linger(void *arg)
 	return arg;
 }
 
-/* Its first thread is not the last one to go. */
-static void leave_before_a_thread(void)
+/* The process goes on in another thread. */
+static long leave_it_to(void *(*run)(void *), void *arg)
 {
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, linger, NULL))
-		_exit(1);
+	if (pthread_create(&thread, NULL, run, arg))
+		return -1;
 	pthread_exit(NULL);
+}
+
+/* One whose first thread is not the last to go. */
+static pid_t start_thread_in(pid_t group, void *(*run)(void *), void *arg)
+{
+	pid_t pid = fork_child();
+
+	if (!pid) {
+		setpgid(0, group);
+		_exit(leave_it_to(run, arg));
+	}
+	setpgid(pid, group);
+	return pid;
 }
 
 /* It may be told of twice, and the first time before it is there: not the last time. */
@@ -822,10 +835,7 @@ TEST_F(scope, who_has_exited_thread_by_thread_can_be_waited_for)
 	int i;
 
 	for (i = 0; i < 500 && now_ms() < end; i++) {
-		pid = fork_child();
-		if (!pid && !setpgid(0, member.pid))
-			leave_before_a_thread();
-		setpgid(pid, member.pid);
+		pid = start_thread_in(member.pid, linger, NULL);
 		do {
 			ASSERT_EQ(0, wait_exit(self->ctl, in_ms(DEADLINE_MS), arg.exits, &arg));
 		} while (waitpid(pid, NULL, WNOHANG) != pid);
@@ -841,25 +851,14 @@ static void *show_and_stay(void *arg)
 	return arg;
 }
 
-static void leave_a_thread(pid_t *tid)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, show_and_stay, tid))
-		_exit(1);
-	pthread_exit(NULL);
-}
-
 /* Then it is gone, but its parent is told as late as the tracer likes. */
 TEST_F(scope, who_has_exited_with_a_traced_thread_can_be_waited_for)
 {
 	struct actor member = start_member(_metadata, self->ctl);
-	pid_t *tid = shared(_metadata, sizeof(*tid)), pid = fork_child();
+	pid_t *tid = shared(_metadata, sizeof(*tid));
+	pid_t pid = start_thread_in(member.pid, show_and_stay, tid);
 	struct chan_scope_wait arg;
 
-	if (!pid && !setpgid(0, member.pid))
-		leave_a_thread(tid);
-	setpgid(pid, member.pid);
 	ASSERT_TRUE(wait_until(__atomic_load_n(tid, __ATOMIC_ACQUIRE)));
 	/* Of two that exit at once both may be taken for the last. */
 	ASSERT_TRUE(wait_until(state_of(pid) == 'Z'));
@@ -1096,15 +1095,11 @@ static void *run_serve(void *arg)
 	return NULL;
 }
 
-/* The process goes on in another thread; its greeting is the answer. */
+/* The greeting of the thread is the answer. */
 static long act_leave_it_to_a_thread(struct act *act)
 {
-	pthread_t thread;
-
 	(void)act;
-	if (pthread_create(&thread, NULL, run_serve, NULL))
-		return -1;
-	pthread_exit(NULL);
+	return leave_it_to(run_serve, NULL);
 }
 
 TEST_F(scope, a_process_leaves_with_its_last_thread)
