@@ -321,19 +321,38 @@ static long kept_kb(void)
 	return sum * (getpagesize() / 1024);
 }
 
-/* Neither free nor what a process, a file, a table or the slab is said to have. */
-static long unaccounted_kb(void)
+static bool is_accounted(const char *name)
 {
 	static const char * const accounted[] = {
 		"MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab", "PageTables",
 		"KernelStack",
 	};
-	long kb = number_in("/proc/meminfo", "MemTotal") - kept_kb();
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(accounted); i++)
-		kb -= number_in("/proc/meminfo", accounted[i]);
-	return kb;
+		if (!strcmp(name, accounted[i]))
+			return true;
+	return false;
+}
+
+/* Neither free nor what a process, a file, a table or the slab is said to have. */
+static long unaccounted_kb(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	long kb, sum = -kept_kb();
+	char line[256], name[64];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%63[^:]: %ld", name, &kb) != 2)
+			continue;
+		if (!strcmp(name, "MemTotal"))
+			sum += kb;
+		else if (is_accounted(name))
+			sum -= kb;
+	}
+	if (file)
+		fclose(file);
+	return sum;
 }
 
 static long measure(enum measure what)
