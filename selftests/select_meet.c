@@ -1864,8 +1864,19 @@ static bool bind_to(pid_t tid, int n)
 
 /*
  * What a real-time task leaves to the others of a second, lest they starve: in
- * 6.1 by the first file, in 6.12 by the second.
+ * 6.1 by the first file, in 6.12 by the second, which is the same for all processors.
  */
+static char throttle_was[32], fair_server_was[32];
+
+static void note_what_is_left(void)
+{
+	char path[96];
+
+	read_text(THROTTLE, throttle_was, sizeof(throttle_was));
+	snprintf(path, sizeof(path), FAIR_SERVER, 0);
+	read_text(path, fair_server_was, sizeof(fair_server_was));
+}
+
 static void leave_to_others(const char *throttle, const char *fair_server)
 {
 	char path[96];
@@ -1890,6 +1901,7 @@ static bool hold_cpu(pid_t tid, pid_t other)
 	struct sched_param param = { .sched_priority = 1 };
 
 	sched_getaffinity(0, sizeof(all_cpus), &all_cpus);
+	note_what_is_left();
 	leave_to_others("-1", "0");
 	return bind_to(tid, 0) && bind_to(0, 0) && (!other || bind_to(other, 1)) &&
 	       !sched_setscheduler(0, SCHED_FIFO, &param);
@@ -1901,7 +1913,7 @@ static void release_cpu(void)
 
 	sched_setscheduler(0, SCHED_OTHER, &param);
 	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
-	leave_to_others("950000", "50000000");
+	leave_to_others(throttle_was, fair_server_was);
 }
 
 static short events(int fd, short wanted)
