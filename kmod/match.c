@@ -680,6 +680,9 @@ bool match_release(struct match *m, unsigned int batch)
 		if (!batch--)
 			return true;
 		unqueue_receiver(m, op);
+		/* It was passed over for what is in line, and is about to look again. */
+		if (m->nr_msgs)
+			continue;
 		if (op_claim(op))
 			call_finish(op, parked_error(m, recv_error(m)));
 	}

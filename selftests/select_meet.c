@@ -2157,6 +2157,46 @@ TEST_F(meet, offered_a_borrowed_message)
 	}
 }
 
+/*
+ * What was offered is taken back. A message that came on another channel meanwhile
+ * was passed by, into the line: it comes before the end of that channel.
+ */
+TEST_F(meet, passed_by_and_closed)
+{
+	struct select_op *recv = new_select(_metadata, self->ctl, 2, LARGE);
+	struct select_op *send = new_select(_metadata, self->ctl, 1, LARGE);
+	struct pair line, offer;
+
+	if (!is_root())
+		SKIP(return, "a real-time task takes CAP_SYS_NICE");
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "takes two processors");
+	make_pair(_metadata, &line, 1, 0);
+	make_pair(_metadata, &offer, 0, 0);
+	add_send(send, offer.send, send->data, LARGE);
+	send->first = wait_at_gate;
+	add_recv(recv, line.recv);
+	add_recv(recv, offer.recv);
+	start_select(_metadata, send, variant->how | PLAINLY);
+	ASSERT_TRUE(wait_until(tid_of(send)));
+	park_select(_metadata, recv, variant->how);
+
+	ASSERT_TRUE(hold_cpu(tid_of(recv), tid_of(send)));
+	__atomic_store_n(&send->flag, 1, __ATOMIC_RELEASE);
+	ASSERT_TRUE(spin_until(parked_are(offer.recv, 0, 0)));
+	EXPECT_EQ(4, put(line.send, "kept"));
+	poke(send);
+	ASSERT_TRUE(spin_until(parked_are(offer.recv, 0, 1)));
+	EXPECT_EQ(0, end_channel(line.send, 0));
+	release_cpu();
+
+	EXPECT_TRUE(chose_text(recv, 0, "kept"));
+	EXPECT_TRUE(chose(send, 0, -EINTR));
+	EXPECT_EQ(0, try_read(line.recv, recv->data, LARGE));
+	close_pair(&line);
+	close_pair(&offer);
+}
+
 /* --- Memory that takes its time: a userfaultfd that answers late --- */
 
 enum stall_state {

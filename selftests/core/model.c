@@ -584,6 +584,8 @@ bool model_release(struct model *m, int ch, unsigned int batch)
 			m->ops[op].queued = false;
 			if (c->parked_cause)
 				err = -(int)c->parked_cause;
+			if (!send && c->nr_msgs)
+				continue;
 			if (model_claim(m, op))
 				finish(m, op, err);
 		}

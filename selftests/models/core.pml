@@ -943,10 +943,20 @@ inline match_release(M)
 	:: cand != NIL ->
 		unqueue(cand);
 #ifndef MUTANT_RELEASE_UNQUEUES_ONLY
+#ifndef MUTANT_END_BEFORE_LINE
+		if
+		:: okind[cand] == RECV && ma[M].nr_msgs > 0 -> ok = 0
+		:: else -> call_claim(cand)
+		fi;
+#else
 		call_claim(cand);
+#endif
 		if
 		:: ok && okind[cand] == SEND -> call_finish(cand, SEND_ERROR(M))
-		:: ok && okind[cand] == RECV -> call_finish(cand, RECV_ERROR(M))
+		:: ok && okind[cand] == RECV ->
+			/* Drained, or dropped. */
+			assert(ma[M].nr_msgs == 0);
+			call_finish(cand, RECV_ERROR(M))
 		:: else
 		fi;
 #endif

@@ -52,6 +52,13 @@
 #define TABLE	CASE(0, 1, RECV) CASE(1, 0, SEND) CASE(2, 1, SEND)
 #define MULTI	multi[0] = 1
 #define RUN	run Selector(0); run Writer(1, 1)
+#elif defined(DRAIN)
+/* As GIVE_BACK; meanwhile a message comes into the other's line, and then its end. */
+#define NCALL	3
+#define NCH	2
+#define TABLE	CASE(0, 0, RECV) CASE(1, 1, SEND) CASE(2, 1, RECV) CASE(4, 0, SEND)
+#define MULTI	multi[0] = 1
+#define RUN	run Selector(0); run Reader(1, 1); run LastWriter(2, 0)
 #elif defined(REVOKE)
 /* A borrowed message is offered to a select, and revoked. */
 #define NCALL	3
@@ -67,6 +74,25 @@ proctype Writer(byte c, m)
 {
 	LOCALS;
 	channel_send(OP(c, 0), m, 0)
+}
+
+/* channel_end(), release_parked() */
+proctype LastWriter(byte c, m)
+{
+	LOCALS;
+	channel_send(OP(c, 0), m, 0);
+	HOLD(m);
+	match_end(m, CLOSED);
+	batch = ok;
+	RELEASE(m);
+	do
+	:: !batch -> break
+	:: batch ->
+		HOLD(m);
+		match_release(m);
+		batch = ok;
+		RELEASE(m)
+	od
 }
 
 proctype Reader(byte c, m)
@@ -317,7 +343,7 @@ init {
 
 	atomic {
 		faults = FAULTS;
-#ifdef LINE
+#if defined(LINE) || defined(DRAIN)
 		capacity[0] = 1;
 #endif
 		do
