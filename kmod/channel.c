@@ -388,6 +388,13 @@ static __poll_t kept_out_mask(fmode_t mode)
 	       (mode & FMODE_WRITE ? EPOLLOUT | EPOLLWRNORM : 0);
 }
 
+/* Who is told of a cancel succeeds nowhere any more, see scope.h. */
+static void await_cancel(u32 state)
+{
+	if (unlikely(state == CHAN_STATE_CANCELED))
+		scope_await_cancel();
+}
+
 /**
  * channel_poll - what would not wait
  * @ch: the channel
@@ -401,6 +408,7 @@ __poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait,
 		      const struct task_struct *self)
 {
 	__poll_t mask;
+	u32 state;
 
 	/* First, as an epoll of who is let in later asks only once. */
 	if (file->f_mode & FMODE_READ)
@@ -411,12 +419,14 @@ __poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait,
 		return kept_out_mask(file->f_mode);
 
 	spin_lock(&ch->lock);
-	mask = end_mask(ch->match.state);
+	state = ch->match.state;
+	mask = end_mask(state);
 	if ((file->f_mode & FMODE_READ) && match_readable(&ch->match, self))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if ((file->f_mode & FMODE_WRITE) && match_writable(&ch->match, self))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	spin_unlock(&ch->lock);
+	await_cancel(state);
 	return mask;
 }
 
@@ -488,6 +498,7 @@ void channel_info(struct channel *ch, struct chan_info *info)
 	spin_lock(&ch->lock);
 	fill_info(ch, info);
 	spin_unlock(&ch->lock);
+	await_cancel(info->state);
 }
 
 /**

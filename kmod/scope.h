@@ -49,8 +49,9 @@ struct seq_file;
  * under the same lock, so that none is missed.
  *
  * Who is told of a cancel succeeds nowhere any more.  The parked are told after
- * all channels have ended; who comes and finds one of them ended waits until the
- * others are, too, before he returns: see scope_await_cancel().
+ * all channels have ended; who comes and finds one of them ended, or looks at it by
+ * poll or CHAN_IOC_INFO, waits until the others are, too, before he returns: see
+ * scope_await_cancel().
  *
  * A signal, a kill, a fault, a close at each step: everything but the wait takes
  * place under scopes_lock and does not sleep for anybody but that lock.  The

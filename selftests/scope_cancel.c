@@ -827,6 +827,28 @@ TEST(a_scope_that_was_never_bound)
 	EXPECT_EQ(-ECANCELED, bind_scope(ctl, 0));
 }
 
+/*
+ * The first channel is cancelled together with the others, and tells so before them:
+ * for who looks at it, the other still comes first.
+ */
+TEST(the_rank_of_cases_that_are_canceled_together)
+{
+	int ctl = open_scope(_metadata), i;
+	struct pair first = pair_on(_metadata, ctl, 0);
+	struct select_op *op[40];
+
+	for (i = 0; i < 40; i++) {
+		op[i] = new_select(_metadata, ctl, 2, ROOM);
+		op[i]->arg.flags = CHAN_SELECT_PRIORITY;
+		add_recv(op[i], pair_on(_metadata, ctl, 0).recv);
+		add_poll(op[i], first.send, 0);
+		park_select(_metadata, op[i], IN_THREAD);
+	}
+	EXPECT_EQ(0, cancel_scope(ctl, 0));
+	for (i = 0; i < 40; i++)
+		EXPECT_TRUE(chose(op[i], 0, -ECANCELED));
+}
+
 /* --- It flows down, and down only --- */
 
 #define LEVELS		4
