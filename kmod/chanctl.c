@@ -178,7 +178,7 @@ static long ioctl_adopt(struct chan_request *req)
 		return -EBADF;
 	ch = end_channel(fd_file(fd));
 	if (ch && ch->named)
-		err = scope_adopt(req->file->private_data, ch,
+		err = named_adopt(req->file->private_data, ch,
 				  fd_file(fd)->f_mode);
 	fdput(fd);
 	return err;

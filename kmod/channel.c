@@ -330,7 +330,8 @@ int channel_adopt(struct channel *ch, fmode_t mode, struct chan_scope *guard)
 	spin_lock(&ch->lock);
 	if (ch->match.state == CHAN_STATE_REMOVED)
 		err = -ENODEV;
-	else if (ch->match.state || ch->match.nr_msgs ||
+	else if (ch->match.state || ch->match.nr_msgs || ch->match.senders.nr ||
+		 ch->match.receivers.nr ||
 		 ch->send_ends != !!(mode & FMODE_WRITE) ||
 		 ch->recv_ends != !!(mode & FMODE_READ))
 		err = -EBUSY;

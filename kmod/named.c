@@ -342,6 +342,26 @@ long named_ioctl_remove(struct chan_request *req)
 	return node ? 0 : -ENOENT;
 }
 
+/**
+ * named_adopt - take a named channel into a scope
+ * @scope: the scope
+ * @ch: the channel
+ * @mode: of the one file that is open on it
+ *
+ * Not while somebody who opens it has been let in, and is no end of it yet.
+ *
+ * Return: 0, -ECANCELED, -EBUSY, -ENODEV.
+ */
+long named_adopt(struct chan_scope *scope, struct channel *ch, fmode_t mode)
+{
+	long err;
+
+	mutex_lock(&named_lock);
+	err = scope_adopt(scope, ch, mode);
+	mutex_unlock(&named_lock);
+	return err;
+}
+
 static int named_open(struct inode *inode, struct file *file)
 {
 	struct chan_node *node;

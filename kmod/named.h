@@ -5,8 +5,13 @@
 #ifndef _CHAN_NAMED_H
 #define _CHAN_NAMED_H
 
-struct chan_request;
+#include <linux/types.h>
 
+struct chan_request;
+struct chan_scope;
+struct channel;
+
+long named_adopt(struct chan_scope *scope, struct channel *ch, fmode_t mode);
 long named_ioctl_add(struct chan_request *req);
 long named_ioctl_remove(struct chan_request *req);
 

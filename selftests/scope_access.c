@@ -1364,6 +1364,18 @@ TEST_F(adopted, one_in_which_somebody_is_parked)
 	EXPECT_EQ(1, finish(op));
 }
 
+/* It has no file but the one that is adopted. */
+TEST_F(adopted, one_in_which_somebody_waits_for_a_message)
+{
+	int fd = device_open(&self->dev, O_RDWR);
+	struct op *op = park_recv(_metadata, fd, 8);
+
+	EXPECT_EQ(-EBUSY, adopt(self->ctl, fd));
+	EXPECT_EQ(1, put(fd, "x"));
+	EXPECT_TRUE(finish_text(op, "x"));
+	EXPECT_EQ(0, adopt(self->ctl, fd));
+}
+
 TEST_F(adopted, one_that_is_in_a_scope)
 {
 	int fd = device_open(&self->dev, O_RDWR), other = open_scope(_metadata);

@@ -627,9 +627,9 @@ struct chan_adopt {
  * open it; who else tries gets %EACCES.
  *
  * Errors: %EBADF not an open file; %EINVAL not a file on a named channel;
- * %EBUSY there is another open file on the channel, a message in it, or it is in
- * a scope already; %ECANCELED the scope was cancelled, %ENODEV the device was
- * removed.
+ * %EBUSY there is another open file on the channel, somebody waits or there is a
+ * message in it, or it is in a scope already; %ECANCELED the scope was cancelled,
+ * %ENODEV the device was removed.
  */
 #define CHAN_IOC_ADOPT		_IOWR(CHAN_IOC_MAGIC, 0x0C, struct chan_adopt)
 
