@@ -319,7 +319,9 @@ static enum match_verdict visit_case(struct select *s, struct select_case *c)
 	enum match_verdict verdict;
 
 	spin_lock(&ch->lock);
-	while ((verdict = match_visible(c, &wake)) == MATCH_AGAIN)
+	/* As send_meet(). */
+	while ((verdict = match_visible(c, &wake)) == MATCH_AGAIN &&
+	       !fatal_signal_pending(current))
 		transfer_breathe(ch);
 	if (verdict == MATCH_WAIT)
 		park_case(s, c);
@@ -459,7 +461,7 @@ static noinline int visit_channel(struct select *s, struct select_case *c)
 	}
 	if (verdict == MATCH_DONE || verdict == MATCH_TAKE)
 		s->chosen = c;
-	return 0;
+	return unlikely(verdict == MATCH_AGAIN) ? -ERESTARTSYS : 0;
 }
 
 /*

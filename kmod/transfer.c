@@ -143,7 +143,9 @@ static enum match_verdict send_meet(struct channel *ch, struct chan_op *op,
 	enum match_verdict verdict;
 
 	spin_lock(&ch->lock);
-	while ((verdict = match_send(&ch->match, op, &wake)) == MATCH_AGAIN)
+	/* More may come to be told than can be told: who is killed leaves. */
+	while ((verdict = match_send(&ch->match, op, &wake)) == MATCH_AGAIN &&
+	       !fatal_signal_pending(current))
 		transfer_breathe(ch);
 	if (verdict == MATCH_WAIT && park)
 		match_park_sender(&ch->match, op);
@@ -180,6 +182,8 @@ static int send_op(struct channel *ch, struct chan_op *op, bool nowait,
 		trace_chan_park(ch, true);
 		channel_notify_receivers(ch);
 	}
+	if (unlikely(verdict == MATCH_AGAIN))
+		return -ERESTARTSYS;
 	return send_wait(ch, op, deadline_of(details));
 }
 
