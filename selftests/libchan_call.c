@@ -478,6 +478,27 @@ TEST_F(service, scope_is_canceled)
 	EXPECT_EQ(-EPROTO, CALL(chan_scope_wait(self->scope, NULL)));
 }
 
+/*
+ * The channel of the requests is cancelled before the lines are, and has many to
+ * tell.
+ */
+TEST_F(service, scope_is_canceled_bit_by_bit)
+{
+	struct caller callers[40];
+	int i;
+
+	OPEN(.lines = 40);
+	for (i = 0; i < 40; i++)
+		SPAWN_SERVER(hold);
+	LEAVE_SERVING_TO_CHILDREN();
+	for (i = 0; i < 40; i++)
+		start_call(_metadata, &callers[i], self->client, i % 8);
+	EXPECT_TRUE(begun(40));
+	EXPECT_EQ(0, CALL(chan_scope_cancel(self->scope, EPROTO)));
+	for (i = 0; i < 40; i++)
+		EXPECT_EQ(-ECANCELED, join(&callers[i]));
+}
+
 static void no_handler(int sig)
 {
 	(void)sig;

@@ -45,6 +45,9 @@ struct reply_head {
 	uint32_t reserved;
 };
 
+/* For @free_line.line: none has been borrowed. */
+#define NO_LINE UINT32_MAX
+
 /* A line that is free; @dirty when a call on it was given up, ever. */
 struct free_line {
 	uint64_t next_id;
@@ -255,6 +258,8 @@ static void give_back(void *arg)
 	struct call *call = arg;
 	int ret;
 
+	if (call->line.line == NO_LINE)
+		return;
 	call->line.next_id++;
 	ret = chan_send_until(call->client->back, &call->line,
 			      sizeof(call->line), 0);
@@ -294,6 +299,15 @@ static int send_request(struct call *call, const void *request, size_t len)
 }
 
 /*
+ * No request can be sent any more, and an attempt tells why.  The line may not tell
+ * yet: the channels of a scope are cancelled one after the other.
+ */
+static int why_nobody_serves(const struct chan_client *client)
+{
+	return chan_send_until(client->requests, NULL, 0, 0);
+}
+
+/*
  * One reply, or word that there is no server any more; that comes after the
  * replies there are.
  */
@@ -310,7 +324,8 @@ static int recv_reply(struct call *call, struct chan_rx line, size_t *len)
 				   call->deadline, NULL);
 	if (chosen < 0)
 		return chosen;
-	ret = chosen ? -EPIPE : chan_case_received(&cases[0], len);
+	ret = chosen ? why_nobody_serves(client) :
+		       chan_case_received(&cases[0], len);
 	return ret ?: -EPIPE;
 }
 
@@ -373,7 +388,11 @@ CHAN_API int chan_call(struct chan_client *client, const void *request,
 		       size_t len, void *reply, size_t size, size_t *reply_len,
 		       uint64_t deadline)
 {
-	struct call call = { .client = client, .deadline = deadline };
+	struct call call = {
+		.client = client,
+		.line = { .line = NO_LINE },
+		.deadline = deadline,
+	};
 	int ret;
 
 	*reply_len = 0;
@@ -381,11 +400,11 @@ CHAN_API int chan_call(struct chan_client *client, const void *request,
 		return -EINVAL;
 	if (len > client->max_request)
 		return -EMSGSIZE;
-	ret = borrow_line(&call);
-	if (ret)
-		return ret;
+	/* First: who is cancelled in the instant it gets a line has it. */
 	pthread_cleanup_push(give_back, &call);
-	ret = do_call(&call, request, len);
+	ret = borrow_line(&call);
+	if (!ret)
+		ret = do_call(&call, request, len);
 	if (!ret)
 		ret = take_reply(&call, reply, size, reply_len);
 	pthread_cleanup_pop(1);
