@@ -27,11 +27,16 @@ int sys_open(const char *path, int flags)
 	return result(open(path, flags), saved_errno);
 }
 
+/* A thread that is cancelled in close() may not have closed the file. */
 int sys_close(int fd)
 {
 	int saved_errno = errno;
+	int ret, state;
 
-	return result(close(fd), saved_errno);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	ret = result(close(fd), saved_errno);
+	pthread_setcancelstate(state, NULL);
+	return ret;
 }
 
 int sys_getfl(int fd)
