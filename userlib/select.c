@@ -146,7 +146,15 @@ static int end_of(int fd)
 	ret = query_ioctl(fd, CHAN_IOC_INFO, &info, sizeof(info));
 	if (ret)
 		return -EPIPE;
-	return info.state == CHAN_STATE_FAILED ? -EPIPE : 0;
+	switch (info.state) {
+	case CHAN_STATE_FAILED:
+		return -EPIPE;
+	case CHAN_STATE_CANCELED:
+		/* Meanwhile: what it was before is not known any more. */
+		return -ECANCELED;
+	default:
+		return 0;
+	}
 }
 
 CHAN_API int chan_case_received(const struct chan_case *c, size_t *len)
