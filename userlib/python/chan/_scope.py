@@ -244,9 +244,10 @@ class Scope:
         ...     _ = s.popen(["sleep", "1000"])
         ...     s.cancel()
         """
-        self._ask(_abi.IOC_SCOPE_CANCEL, _abi.ScopeCancel(error, 0), "cancel")
         if not error:
+            # First: those who wait may hear of it at once.
             self._called_off = True
+        self._ask(_abi.IOC_SCOPE_CANCEL, _abi.ScopeCancel(error, 0), "cancel")
 
     def set_signal(self, signal: Optional[int]) -> None:
         """Say what everybody is sent on cancel, so that one can pass on what one was sent.
@@ -560,7 +561,8 @@ class Scope:
             except TimedOut as error:
                 late = error
             finally:
-                self._sleepers.discard(sleeper)
+                with self._lock:
+                    self._sleepers.discard(sleeper)
 
     def _bed(self, seen: _abi.ScopeWait, placing: bool) -> Callable[[int], Any]:
         """The way to sleep: until a child ends, or, when none runs, nobody is left.
