@@ -217,11 +217,6 @@ static void start_commands(struct nursery *n)
 
 /* --- Signals --- */
 
-static uint64_t now_ms(void)
-{
-	return chan_deadline(1) / CHAN_MILLISECOND;
-}
-
 /*
  * The first one cancels: the commands get it in place of the signal that was asked
  * for.  If they are being cancelled already they get it all the same.
@@ -237,9 +232,9 @@ static void pass_on(struct nursery *n, int signal)
 
 static void handle_end(struct nursery *n, int signal)
 {
-	uint64_t now = now_ms();
+	uint64_t when = signals_when_ms(signal);
 	bool same = signal == n->last_signal &&
-		    now - n->last_ms < SAME_SIGNAL_MS;
+		    when - n->last_ms < SAME_SIGNAL_MS;
 
 	if (same)
 		return;
@@ -248,7 +243,7 @@ static void handle_end(struct nursery *n, int signal)
 	else
 		pass_on(n, signal);
 	n->last_signal = signal;
-	n->last_ms = now;
+	n->last_ms = when;
 }
 
 static void handle_signals(struct nursery *n)

@@ -31,6 +31,7 @@ static const int handled[] = {
 #define N_HANDLED (sizeof(handled) / sizeof(handled[0]))
 
 static atomic_bool came[NSIG];
+static _Atomic uint64_t came_ms[NSIG];
 
 static struct bell {
 	struct chan_tx tx;
@@ -42,6 +43,7 @@ static void ring(int signal)
 {
 	int saved_errno = errno;
 
+	came_ms[signal] = chan_deadline(1) / CHAN_MILLISECOND;
 	came[signal] = true;
 	/*
 	 * Always both: who sleeps hears but one of them, and a channel that is
@@ -124,6 +126,12 @@ void signals_await(struct chan_scope *scope, bool by_channel)
 bool signals_take(int signal)
 {
 	return atomic_exchange(&came[signal], false);
+}
+
+/* When it came the last time, on the monotonic clock. */
+uint64_t signals_when_ms(int signal)
+{
+	return came_ms[signal];
 }
 
 static void by_default(int signal, pid_t whom, struct sigaction *old)

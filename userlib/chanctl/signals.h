@@ -6,6 +6,7 @@
 #define _SIGNALS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct chan_scope;
 
@@ -13,6 +14,7 @@ int signals_open(struct chan_scope *scope);
 void signals_close(void);
 void signals_await(struct chan_scope *scope, bool by_channel);
 bool signals_take(int signal);
+uint64_t signals_when_ms(int signal);
 bool signals_stop(int signal, bool all);
 void signals_die(int signal);
 
