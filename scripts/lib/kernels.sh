@@ -210,7 +210,7 @@ own_directory() {
 
 setup_own_kernel() {
 	local name=$1 directory
-	setup_source
+	with_lock source setup_source
 	directory=$(own_directory "$name")
 	if [[ ! -e $CACHE/kernel/$directory/release ]]; then
 		step "Build the $name kernel (15 minutes on two processors)" \
