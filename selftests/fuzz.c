@@ -21,6 +21,8 @@
  * favourite step, or what is rare would be missed by a short run, whose programs are
  * few and often changed from each other.
  */
+#include <glob.h>
+
 #include "fuzz_steps.h"
 
 #define SECONDS		20
@@ -55,10 +57,12 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static void on_sigpipe(int sig)
+/* One that it has raised itself: a scope may be told to send such a signal, too. */
+static void on_sigpipe(int sig, siginfo_t *from, void *context)
 {
 	(void)sig;
-	if (writes_to_channel)
+	(void)context;
+	if (writes_to_channel && from->si_pid == getpid())
 		trouble(self->runner, "SIGPIPE");
 }
 
@@ -70,7 +74,8 @@ static void set_signals(const struct program *program)
 	};
 
 	sigaction(SIGUSR1, &action, NULL);
-	action.sa_handler = on_sigpipe;
+	action.sa_sigaction = on_sigpipe;
+	action.sa_flags |= SA_SIGINFO;
 	sigaction(SIGPIPE, &action, NULL);
 }
 
@@ -333,14 +338,46 @@ struct state {
 	int references;
 };
 
+#define ADDED_DEVICES	"/sys/class/chan/chan-"
+
+static glob_t devices_before;
+
 static int count_devices(void)
 {
-	return count_lines(DEBUGFS "channels", "chan-fuzz-");
+	glob_t devices;
+	int count;
+
+	glob(ADDED_DEVICES "*", 0, NULL, &devices);
+	count = devices.gl_pathc;
+	globfree(&devices);
+	return count;
 }
 
-static int count_references(void)
+static bool was_there_before(const char *device)
 {
-	return read_number("/sys/module/chan/refcnt");
+	size_t i;
+
+	for (i = 0; i < devices_before.gl_pathc; i++)
+		if (!strcmp(devices_before.gl_pathv[i], device))
+			return true;
+	return false;
+}
+
+/* Names are among what changes while a call runs: nobody knows which there are. */
+static void remove_new_devices(void)
+{
+	struct device dev;
+	glob_t devices;
+	size_t i;
+
+	glob(ADDED_DEVICES "*", 0, NULL, &devices);
+	for (i = 0; i < devices.gl_pathc; i++) {
+		if (was_there_before(devices.gl_pathv[i]))
+			continue;
+		device_named(&dev, devices.gl_pathv[i] + strlen(ADDED_DEVICES));
+		device_remove(&dev);
+	}
+	globfree(&devices);
 }
 
 static struct state state_now(void)
@@ -488,6 +525,7 @@ static void run_rounds(long seconds, __u64 seed, const struct state *before)
 		run_round(seconds < ROUND_SECONDS ? seconds : ROUND_SECONDS, seed);
 		ksft_print_msg("seed %ju: %ju programs, %u places, %u kept\n", (uintmax_t)seed,
 			       (uintmax_t)all->programs, all->places.count, corpus->count);
+		remove_new_devices();
 		if (!is_as_before(before, STALL_MS))
 			all->stop = true;
 		seed = mix(seed);
@@ -568,6 +606,7 @@ static void replay(const char *text, int times)
 	program_of(&all->runner[0].program, chain, links, draw_op);
 	while (times-- && !all->stop)
 		run_program(&all->runner[0], &covers);
+	remove_new_devices();
 	report(&before);
 }
 
@@ -581,6 +620,8 @@ int main(int argc, char **argv)
 	if (count_scopes() < 0)
 		ksft_exit_skip("takes root, and debugfs\n");
 	instrumented = !access("/proc/lockdep_stats", F_OK);
+	await_others();
+	glob(ADDED_DEVICES "*", 0, NULL, &devices_before);
 	all = map_shared(sizeof(*all));
 	corpus = map_shared(sizeof(*corpus));
 	for (i = 0; i < RUNNERS; i++)

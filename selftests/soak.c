@@ -367,24 +367,31 @@ static long measure(enum measure what)
 	}
 }
 
-static double mean_of(const long *kb, int count)
+static int compare_samples(const void *one, const void *other)
 {
-	double sum = 0;
-	int i;
+	long a = *(const long *)one, b = *(const long *)other;
 
-	for (i = 0; i < count; i++)
-		sum += kb[i];
-	return sum / count;
+	return (a > b) - (a < b);
 }
 
-/* How far a sample is from the mean, on average. */
+/* Unlike the mean, it is not moved by what is there for a moment only. */
+static double median_of(const long *kb, int count)
+{
+	static long sorted[SAMPLES];
+
+	memcpy(sorted, kb, count * sizeof(*kb));
+	qsort(sorted, count, sizeof(*sorted), compare_samples);
+	return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2.0;
+}
+
+/* How far a sample is from the median, on average. */
 static double scatter_of(const long *kb, int count)
 {
-	double mean = mean_of(kb, count), sum = 0;
+	double median = median_of(kb, count), sum = 0;
 	int i;
 
 	for (i = 0; i < count; i++)
-		sum += kb[i] < mean ? mean - kb[i] : kb[i] - mean;
+		sum += kb[i] < median ? median - kb[i] : kb[i] - median;
 	return sum / count;
 }
 
@@ -393,10 +400,10 @@ static double growth_of(const struct series *series, double *bound)
 {
 	const long *from = series->kb + series->count / 4;
 	int third = (series->count - series->count / 4) / 3;
-	double first = mean_of(from, third);
+	double first = median_of(from, third);
 
 	*bound = SCATTERS * scatter_of(from, third) + RELATIVE * first + SLACK_KB;
-	return mean_of(series->kb + series->count - third, third) - first;
+	return median_of(series->kb + series->count - third, third) - first;
 }
 
 static bool is_flat(const struct series *series)
@@ -500,7 +507,8 @@ static void load(long seconds, __u64 random)
 		keep_bosses(&bosses, &random);
 		if (now_ns() >= next) {
 			sample();
-			next += every;
+			/* None is made up for: those would all tell of one moment. */
+			next = now_ns() + every;
 		}
 		pause_us(20000);
 	}
@@ -593,6 +601,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* Lest the sampling suffers from the load. */
 	setpriority(PRIO_PROCESS, 0, -10);
+	await_others();
 	ksft_set_plan(SELF_TESTS + (self_test ? 0 : TESTS));
 	test_measuring();
 	if (!self_test) {

@@ -161,6 +161,19 @@ static inline int count_channels(void)
 	return count_lines(DEBUGFS "channels", "anonymous");
 }
 
+static inline int count_references(void)
+{
+	FILE *file = fopen("/sys/module/chan/refcnt", "re");
+	int count = -1;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%d", &count) != 1)
+		count = -1;
+	fclose(file);
+	return count;
+}
+
 /* What ends with a delay has some time for it. */
 static inline bool comes_to(int (*count)(void), int expected, long patience_ms)
 {
@@ -169,6 +182,13 @@ static inline bool comes_to(int (*count)(void), int expected, long patience_ms)
 	while (count() > expected && now_ns() < end)
 		pause_us(5000);
 	return count() == expected;
+}
+
+/* What was there before is to have gone, or its end would be taken for ours. */
+static inline void await_others(void)
+{
+	comes_to(count_scopes, 0, STALL_MS);
+	comes_to(count_references, 0, STALL_MS);
 }
 
 /* --- What the kernel has: a group's memory, if there are such groups --- */
