@@ -932,7 +932,7 @@ class Scopes(Tests):
             # A signal that comes just before a longer sleep would not end that.
             while True:
                 time.sleep(0.01)
-        with scope() as s:
+        with scope(grace=None) as s:
             s.set_signal(signal.SIGINT)
             child = s.spawn(sit)
             rx.recv()
@@ -941,7 +941,7 @@ class Scopes(Tests):
         # Which nobody ignores, but for those who ask for that.
         self.addCleanup(signal.signal, signal.SIGUSR1,
                         signal.signal(signal.SIGUSR1, signal.SIG_IGN))
-        with scope() as s:
+        with scope(grace=None) as s:
             s.set_signal(signal.SIGUSR1)
             child = s.spawn(sit)
             rx.recv()

@@ -78,8 +78,14 @@ nothing_left() {
 	! grep -sz "^DEMO=$DEMO\$" "${files[@]}"
 }
 
-# Nobody has planned it: the others end as well, and the demo with that failure.
+# Nobody has planned it: the others end as well, and the demo with that failure. The
+# text is too long for them to be through with it before they are told.
 test_failure() {
+	local text=$TEXT i
+	local TEXT=$work/long
+	for ((i = 0; i < 200; i++)); do
+		cat "$text"
+	done >"$TEXT"
 	# shellcheck disable=SC2016 # for the worker to expand
 	careless 'head -n 1 /dev/chan0 >/dev/null; kill -KILL $$'
 	[[ $? -eq 137 && $said == *"worker' (pid "*") was killed by SIGKILL; cancelled 4 others"* ]] &&

@@ -7,7 +7,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 shopt -s extglob nullglob
 PROGRAMS=("$HERE"/examples/!(README-*))
-LIMIT=60
+LIMIT=120
 KSFT_SKIP=4
 
 skip_all() {
