@@ -116,7 +116,8 @@ load_is_for_root() {
 unload_tells_who() {
 	insmod "$MODULE" || return
 	exec 7<>/dev/chan0
-	ctl unload
+	# This shell is to be the only one that has it.
+	ctl unload 7>&-
 	exec 7>&-
 	expect 1 "chanctl: unload: the module is in use by $$ chanctl_module. (/dev/chan0)*--timeout" &&
 		is_loaded

@@ -537,6 +537,7 @@ struct watcher {
 	pthread_t thread;
 	int cpu;
 	bool over;
+	__u64 since;	/* what was before is in @late */
 	__u64 late;
 };
 
@@ -545,18 +546,18 @@ static void *watch_processor(void *arg)
 	struct timespec step = { .tv_nsec = 1000000 };
 	struct watcher *watcher = arg;
 	cpu_set_t mine;
-	__u64 began, took;
+	__u64 now;
 
 	CPU_ZERO(&mine);
 	CPU_SET(watcher->cpu, &mine);
 	sched_setaffinity(0, sizeof(mine), &mine);
-	while (!__atomic_load_n(&watcher->over, __ATOMIC_RELAXED)) {
-		began = in_ms(0);
+	do {
 		nanosleep(&step, NULL);
-		took = in_ms(0) - began;
-		if (took > MS(2))
-			watcher->late += took - MS(2);
-	}
+		now = in_ms(0);
+		if (now - watcher->since > MS(2))
+			watcher->late += now - watcher->since - MS(2);
+		watcher->since = now;
+	} while (!__atomic_load_n(&watcher->over, __ATOMIC_RELAXED));
 	return NULL;
 }
 
@@ -570,7 +571,7 @@ static int start_watchers(struct watcher *watchers)
 	for (cpu = 0; cpu < CPU_SETSIZE && n < WATCHERS; cpu++) {
 		if (!CPU_ISSET(cpu, &all))
 			continue;
-		watchers[n] = (struct watcher){ .cpu = cpu };
+		watchers[n] = (struct watcher){ .cpu = cpu, .since = in_ms(0) };
 		if (!pthread_create(&watchers[n].thread, NULL, watch_processor, &watchers[n]))
 			n++;
 	}
@@ -909,11 +910,13 @@ TEST_F(deadlock, of_a_process_whose_first_thread_has_gone)
 TEST_F(deadlock, not_while_one_has_a_deadline)
 {
 	struct chan_case recv = to_recv(self->pair[0].recv);
-	__u64 until = in_ms(OBSTACLE_MS);
+	__u64 until;
 
 	join_it(_metadata, self, 2);
 	park_wait(self);
 	park_read(self, 1, self->pair[1].recv);
+	ASSERT_TRUE(wait_until(all_asleep(self)));
+	until = in_ms(OBSTACLE_MS);
 	park_cases(self, 0, &recv, 1, until);
 	EXPECT_EQ(-ETIMEDOUT, result_of(self, 0));
 	EXPECT_LE(until, notes->back_ns[0]);
@@ -924,11 +927,10 @@ TEST_F(deadlock, not_while_one_has_a_deadline)
 
 TEST_F(deadlock, not_while_the_owner_has_a_deadline)
 {
-	__u64 until = in_ms(OBSTACLE_MS);
-
 	join_it(_metadata, self, 1);
 	park_read(self, 0, self->pair[0].recv);
-	park_wait_until(self, until);
+	ASSERT_TRUE(wait_until(all_asleep(self)));
+	park_wait_until(self, in_ms(OBSTACLE_MS));
 	EXPECT_EQ(-ETIMEDOUT, result_of(self, OWNER));
 	expect_nothing(_metadata, self);
 	park_wait(self);
@@ -1389,6 +1391,8 @@ TEST_F(deadlock, the_innermost_first)
 	close(open_inner(_metadata, self, DETECT));
 	park_wait(self);
 	host_waits(self);
+	/* Who waits counts at once; of the two scopes that must not make the difference. */
+	ASSERT_TRUE(wait_until(all_asleep(self)));
 	park_read(self, 1, self->pair[0].recv);
 	park_read(self, 2, self->inner.recv);
 	EXPECT_EQ(-EDEADLK, result_of(self, 2));

@@ -1597,6 +1597,7 @@ TEST_F(inherited, from_the_parent_but_sent_once)
 
 TEST_F(inherited, at_the_time_of_the_open)
 {
+	ASSERT_EQ(0, set_scope(self->outer, 0, NEVER, 0, 0));
 	open_inner(_metadata, self);
 	ASSERT_EQ(0, set_scope(self->outer, 0, 0, SIGUSR1, 0));
 	ASSERT_EQ(0, cancel_scope(self->inner, 0));

@@ -1789,6 +1789,8 @@ static void kill_players(struct __test_metadata *_metadata, int ctl, struct pair
 	arena->size = size;
 	/* What is given back by the dead may come late. */
 	arena->in_order = false;
+	/* Not before some have been killed. */
+	arena->until_stop = true;
 	for (n = 0; n < 2; n++) {
 		player[n] = new_player(_metadata, arena, n, n, !n);
 		start_task(_metadata, player[n], run_player, how);

@@ -304,7 +304,7 @@ TEST_F(seen, debugfs_lists_channels_and_who_is_parked)
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)info(self->both).id);
 	EXPECT_TRUE(file_tells(DEBUGFS "channels", id, "open"));
 	op = park_recv(_metadata, self->both, 8);
-	snprintf(pid, sizeof(pid), "%d", op->pid);
+	snprintf(pid, sizeof(pid), " pid %d ", op->pid);
 	EXPECT_TRUE(file_tells(DEBUGFS "channels", pid, NULL));
 	cancel(op);
 	EXPECT_FALSE(file_tells(DEBUGFS "channels", pid, NULL));
