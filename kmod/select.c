@@ -626,14 +626,16 @@ static int select_sleep(struct select *s)
 		return 0;
 	if (err)
 		return err;
-	/* While a partner had the call, no file could be chosen either. */
-	if (s->files &&
-	    (state == CALL_RECHECK || READ_ONCE(s->files->triggered)))
+	if (state == CALL_RECHECK) {
+		call_recheck(&s->call);
+		/* No file could be chosen either: they are asked after the channels. */
+		if (s->files)
+			WRITE_ONCE(s->files->triggered, 1);
+		return select_visit(s);
+	}
+	if (s->files && READ_ONCE(s->files->triggered))
 		check_files(s);
-	if (s->chosen || state != CALL_RECHECK)
-		return 0;
-	call_recheck(&s->call);
-	return select_visit(s);
+	return 0;
 }
 
 /*
