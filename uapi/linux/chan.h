@@ -624,7 +624,9 @@ struct chan_adopt {
  * CHAN_IOC_ADOPT - take a named channel into a scope, until the scope ends
  *
  * On ``/dev/chanctl``.  The device node stays, but members and owners alone can
- * open it; who else tries gets %EACCES.
+ * open it; who else tries gets %EACCES.  A call that has begun before, on a copy of
+ * the file, and is not parked in the channel, is not noticed: no stranger should
+ * have one.
  *
  * Errors: %EBADF not an open file; %EINVAL not a file on a named channel;
  * %EBUSY there is another open file on the channel, somebody waits or there is a
