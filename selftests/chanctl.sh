@@ -279,7 +279,7 @@ stubborn_are_killed() {
 		begin=${EPOCHREALTIME/./}
 		run --timeout "$((grace + 1))s" --grace "${grace}s" -- "${stubborn[@]}" &&
 			expect 124 "*" || return
-		[[ -e ready && -e got ]] || continue
+		[[ -e ready && -s got ]] || continue
 		lines_are got TERM &&
 			((${EPOCHREALTIME/./} - begin >= (2 * grace + 1) * 1000000))
 		return

@@ -57,12 +57,16 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-/* One that it has raised itself: a scope may be told to send such a signal, too. */
+/*
+ * One that it has raised itself, as a scope may be told to send such a signal, too:
+ * by another thread, which is no other process.
+ */
 static void on_sigpipe(int sig, siginfo_t *from, void *context)
 {
 	(void)sig;
 	(void)context;
-	if (writes_to_channel && from->si_pid == getpid())
+	if (writes_to_channel && from->si_pid == getpid() &&
+	    !(self->runner->program.manner & IN_THREADS))
 		trouble(self->runner, "SIGPIPE");
 }
 

@@ -15,8 +15,8 @@
  * sampled: what the kernel holds for this group of processes and cannot give
  * back, the slab, and memory that nobody accounts for. The load is the same all
  * the time, so from the end of the warm-up on none of them may have a trend: the
- * mean of the last third of the samples may be beyond that of the first by no more
- * than SCATTERS times what the samples of the first are off their mean, and a
+ * median of the last third of the samples may be beyond that of the first by no more
+ * than SCATTERS times what the samples of the first are off their median, and a
  * little. In the end all is as it was before.
  */
 #include <stdatomic.h>
@@ -47,7 +47,7 @@
 
 /* Beyond what the samples scatter: what the kernel keeps of those who have gone. */
 #define SLACK_KB	256
-/* The mean of a third scatters less than its samples; these are not independent. */
+/* The median of a third scatters less than its samples; these are not independent. */
 #define SCATTERS	4
 #define RELATIVE	0.005
 

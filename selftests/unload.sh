@@ -86,7 +86,7 @@ hold_end() {
 # Files are closed a moment after their process is gone.
 unload_soon() {
 	local tries
-	for ((tries = 0; tries < 100; tries++)); do
+	for ((tries = 0; tries < 600; tries++)); do
 		unload 2>/dev/null && return
 		sleep 0.1
 	done
