@@ -32,7 +32,7 @@
 #define MESSAGES		48000
 /* In a pair, which is one of many and compared with its neighbour only. */
 #define PAIR_WARMUP		200
-#define PAIR_ROUNDS		500
+#define PAIR_ROUNDS		512
 #define PAIR_MESSAGES		2000
 #define CROWD			10000
 #define CROWD_ROUNDS		20000
