@@ -230,9 +230,8 @@ static void pass_on(struct nursery *n, int signal)
 	chan_scope_cancel(n->scope, 0);
 }
 
-static void handle_end(struct nursery *n, int signal)
+static void handle_end(struct nursery *n, int signal, uint64_t when)
 {
-	uint64_t when = signals_when_ms(signal);
 	bool same = signal == n->last_signal &&
 		    when - n->last_ms < SAME_SIGNAL_MS;
 
@@ -251,8 +250,10 @@ static void handle_signals(struct nursery *n)
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		if (signals_take(ends[i]))
-			handle_end(n, ends[i]);
+		uint64_t when = signals_take(ends[i]);
+
+		if (when)
+			handle_end(n, ends[i], when);
 	}
 	if (signals_take(SIGTSTP))
 		terminal_stop(&n->terminal);

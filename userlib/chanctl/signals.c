@@ -30,7 +30,7 @@ static const int handled[] = {
 
 #define N_HANDLED (sizeof(handled) / sizeof(handled[0]))
 
-static atomic_bool came[NSIG];
+/* When, on the monotonic clock; 0 if it has not. */
 static _Atomic uint64_t came_ms[NSIG];
 
 static struct bell {
@@ -44,7 +44,6 @@ static void ring(int signal)
 	int saved_errno = errno;
 
 	came_ms[signal] = chan_deadline(1) / CHAN_MILLISECOND;
-	came[signal] = true;
 	/*
 	 * Always both: who sleeps hears but one of them, and a channel that is
 	 * full says nothing about the other.
@@ -122,16 +121,10 @@ void signals_await(struct chan_scope *scope, bool by_channel)
 	eventfd_read(bell.event, &rung);
 }
 
-/* Has the signal come since the last call?  Once for all times it has. */
-bool signals_take(int signal)
+/* When the signal came, since the last call, the last time; 0 if it did not. */
+uint64_t signals_take(int signal)
 {
-	return atomic_exchange(&came[signal], false);
-}
-
-/* When it came the last time, on the monotonic clock. */
-uint64_t signals_when_ms(int signal)
-{
-	return came_ms[signal];
+	return atomic_exchange(&came_ms[signal], 0);
 }
 
 static void by_default(int signal, pid_t whom, struct sigaction *old)
@@ -157,7 +150,7 @@ bool signals_stop(int signal, bool all)
 	struct sigaction old;
 	sigset_t ttou;
 
-	came[SIGCONT] = false;
+	came_ms[SIGCONT] = 0;
 	by_default(signal, all ? 0 : getpid(), &old);
 	sigaction(signal, &old, NULL);
 	sigemptyset(&ttou);

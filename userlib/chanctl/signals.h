@@ -13,8 +13,7 @@ struct chan_scope;
 int signals_open(struct chan_scope *scope);
 void signals_close(void);
 void signals_await(struct chan_scope *scope, bool by_channel);
-bool signals_take(int signal);
-uint64_t signals_when_ms(int signal);
+uint64_t signals_take(int signal);
 bool signals_stop(int signal, bool all);
 void signals_die(int signal);
 
