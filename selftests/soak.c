@@ -33,6 +33,7 @@
 #define PROCESSES	200
 #define LIMIT		4096
 #define LIMIT_FILE	"/sys/module/chan/parameters/max_channels"
+#define POINTERS_FILE	"/proc/sys/kernel/kptr_restrict"
 
 #define SECONDS		20
 #define SECONDS_DEBUG	40
@@ -321,6 +322,78 @@ static long kept_kb(void)
 	return sum * (getpagesize() / 1024);
 }
 
+/* A page of shadow tells KASAN about so many bytes. */
+#define SHADOWED	(8 * getpagesize())
+#define AREAS		8192
+
+struct area {
+	unsigned long from;
+	unsigned long to;
+};
+
+static bool has_shadow;
+
+/* KASAN_VMALLOC: memory that is mapped for the kernel has a shadow. */
+static bool kernel_shadows(void)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	char line[256];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, " kasan_populate_vmalloc");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static int compare_areas(const void *one, const void *other)
+{
+	const struct area *a = one, *b = other;
+
+	return (a->from > b->from) - (a->from < b->from);
+}
+
+/* In pages of shadow, the last one excluded; what is not memory has none. */
+static int read_areas(struct area *areas)
+{
+	FILE *file = fopen("/proc/vmallocinfo", "re");
+	unsigned long from, to;
+	char line[256];
+	int n = 0;
+
+	while (file && n < AREAS && fgets(line, sizeof(line), file)) {
+		if (strstr(line, " ioremap") || sscanf(line, "0x%lx-0x%lx", &from, &to) != 2)
+			continue;
+		areas[n].from = from / SHADOWED;
+		areas[n++].to = (to - 1) / SHADOWED + 1;
+	}
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/*
+ * Kernel stacks come and go with processes. What they were mapped to is given back
+ * when there are many megabytes of it, and only then its shadow: until then that
+ * grows with the number of processes there have been.
+ */
+static long shadow_kb(void)
+{
+	static struct area areas[AREAS];
+	unsigned long pages = 0, end = 0;
+	int n = read_areas(areas), i;
+
+	qsort(areas, n, sizeof(*areas), compare_areas);
+	for (i = 0; i < n; i++) {
+		if (areas[i].to <= end)
+			continue;
+		pages += areas[i].to - (areas[i].from > end ? areas[i].from : end);
+		end = areas[i].to;
+	}
+	return pages * (getpagesize() / 1024);
+}
+
 static bool is_accounted(const char *name)
 {
 	static const char * const accounted[] = {
@@ -335,11 +408,11 @@ static bool is_accounted(const char *name)
 	return false;
 }
 
-/* Neither free nor what a process, a file, a table or the slab is said to have. */
+/* Neither free nor what a process, a file, a table, the slab or a checker is said to have. */
 static long unaccounted_kb(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
-	long kb, sum = -kept_kb();
+	long kb, sum = -kept_kb() - (has_shadow ? shadow_kb() : 0);
 	char line[256], name[64];
 
 	while (file && fgets(line, sizeof(line), file)) {
@@ -591,7 +664,7 @@ static void soak_it(void)
 int main(int argc, char **argv)
 {
 	bool self_test = argc > 1 && !strcmp(argv[1], "--self-test");
-	char limit[32], enough[32];
+	char limit[32], enough[32], pointers[32];
 
 	ksft_print_header();
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -608,7 +681,12 @@ int main(int argc, char **argv)
 		read_text(LIMIT_FILE, limit, sizeof(limit));
 		snprintf(enough, sizeof(enough), "%d", LIMIT);
 		write_text(LIMIT_FILE, enough);
+		/* Addresses as they are: which areas share a page of shadow? */
+		read_text(POINTERS_FILE, pointers, sizeof(pointers));
+		write_text(POINTERS_FILE, "1");
+		has_shadow = kernel_shadows();
 		soak_it();
+		write_text(POINTERS_FILE, pointers);
 		write_text(LIMIT_FILE, limit);
 	}
 	ksft_finished();
