@@ -726,6 +726,15 @@ static int select_settle(struct select *s, struct transfer_faults *faults)
 	return err;
 }
 
+/* Parked for a moment only, it has left the queues, and comes anew. */
+static noinline void select_lose_turn(struct select *s)
+{
+	struct select_case *c;
+
+	for (c = s->cases; c < s->cases + s->n; c++)
+		c->op.ticket = 0;
+}
+
 /* Nothing was possible when each case was looked at. */
 static int select_wait(struct select *s, enum look look)
 {
@@ -738,6 +747,8 @@ static int select_wait(struct select *s, enum look look)
 		return err;
 	err = select_park(s);
 	select_unpark(s);
+	if (unlikely(err == -EAGAIN))
+		select_lose_turn(s);
 	return err;
 }
 
