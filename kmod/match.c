@@ -124,18 +124,150 @@ static bool reject_receiver(struct match *m, struct chan_op *op, u32 len,
 	return true;
 }
 
+/* Hand the message over to a receiver that is claimed. */
+static __always_inline enum match_verdict hand_over(struct match *m,
+						    struct chan_op *op,
+						    struct chan_op *receiver,
+						    struct task_struct **wake)
+{
+	if (op->payload.borrowed) {
+		op->peer = receiver;
+		op->ticket = op->ticket ?: ++m->order;
+		receiver->peer = op;
+		atomic_set(&op->call->state, CALL_CLAIMED);
+		*wake = call_settle(receiver->call, CALL_OFFERED);
+		return MATCH_OFFERED;
+	}
+	payload_move(&receiver->payload, &op->payload);
+	receiver->payload.seq = ++m->order;
+	receiver->status = 0;
+	op->status = 0;
+	m->sent++;
+	m->received++;
+	*wake = call_settle(receiver->call, CALL_DONE);
+	return MATCH_DONE;
+}
+
+/*
+ * Claim two that are parked.  At least one of them is of a call of several, or they
+ * would have met before; and only such a one may be claimed by somebody else while
+ * the lock is held.
+ *
+ * Return: %CALL_MET; %CALL_LOST, @found is somebody else's; %CALL_MISSED, @other is.
+ */
+static enum call_meeting meet_parked(struct chan_op *found,
+				     struct chan_op *other)
+{
+	if (found->call->multi)
+		return call_meet_multi(found->call, found, other->call, other);
+	if (other->call->multi &&
+	    call_meet_multi(other->call, other, found->call, found) == CALL_MET)
+		return CALL_MET;
+	return CALL_MISSED;
+}
+
+/* Two that were parked, and have been claimed. */
+static void deal(struct match *m, struct chan_op *sender,
+		 struct chan_op *receiver)
+{
+	struct task_struct *wake = NULL;
+
+	unqueue_sender(m, sender);
+	unqueue_receiver(m, receiver);
+	if (hand_over(m, sender, receiver, &wake) == MATCH_DONE)
+		call_finish(sender, 0);
+	call_wake(wake);
+}
+
+/*
+ * Is the turn of @op before that of one parked in its queue?  Its own call may stand
+ * there with other operations: then it is, from there on.
+ */
+static bool has_turn(const struct chan_op *op, const struct chan_op *other)
+{
+	return op->call == other->call ||
+	       (op->ticket && op->ticket < other->ticket);
+}
+
+/**
+ * serve_first - let a parked operation meet those who came before
+ * @m: the meeting place
+ * @found: what @op is about to meet
+ * @op: who comes: parked in the queue of @queue, to be given back there, or new
+ * @queue: of the senders if @op is one, else of the receivers
+ * @batch: how many may still be told in this hold of the lock
+ *
+ * A select that is given back, or whose offer is revoked, can be met at once; also
+ * by those who were parked while it could not be, and whom its owner is going to
+ * look for.  They are not to be overtaken meanwhile.
+ *
+ * What is found here about a call of one operation remains so while the lock is
+ * held.
+ *
+ * Return: %MATCH_WAIT, nobody comes before @op; %MATCH_DONE, @found has met one,
+ * and is gone; %MATCH_LOST, it is claimed; %MATCH_AGAIN, the batch is used up.
+ */
+static noinline enum match_verdict
+serve_first(struct match *m, struct chan_op *found, const struct chan_op *op,
+	    struct queue *queue, unsigned int *batch)
+{
+	const bool sends = queue == &m->senders;
+	struct hlist_node *next;
+	struct chan_op *other;
+
+	hlist_for_each_entry_safe(other, next, queue, node) {
+		struct chan_op *sender = sends ? other : found;
+		struct chan_op *receiver = sends ? found : other;
+		u32 len = sender->payload.len;
+		enum call_meeting met;
+		int err;
+
+		if (has_turn(op, other))
+			break;
+		if (other->call == found->call)
+			continue;
+		if (!call_claimable(other->call)) {
+			if (call_is_over(other->call))
+				queue_del(queue, &other->node);
+			continue;
+		}
+		err = recv_fits(receiver, len);
+		if (err) {
+			if (!reject_receiver(m, receiver, len, err)) {
+				if (sends)
+					return MATCH_LOST;
+				continue;
+			}
+			if (!--*batch)
+				return MATCH_AGAIN;
+			if (sends)
+				return MATCH_DONE;
+			continue;
+		}
+		met = meet_parked(found, other);
+		if (met == CALL_LOST)
+			return MATCH_LOST;
+		if (met == CALL_MISSED)
+			continue;
+		deal(m, sender, receiver);
+		return --*batch ? MATCH_DONE : MATCH_AGAIN;
+	}
+	return MATCH_WAIT;
+}
+
 /*
  * Claim the first parked receiver that can take a message of @len bytes; and
  * commit to @sender, whose call it must not be of, unless that is %NULL.  Those
- * that cannot take it are told, at most %REJECT_BATCH of them in one hold of the
- * lock.
+ * that cannot take it are told, and with @in_turn, those that a sender can meet that
+ * is parked before @sender meet that one: at most %REJECT_BATCH of them in one hold
+ * of the lock.
  *
  * Return: the receiver; %NULL if there is none; ERR_PTR(-EAGAIN) if there may be
  * one after more that have to be told; ERR_PTR(-EALREADY) if @sender has been
  * claimed by somebody.
  */
 static __always_inline struct chan_op *
-find_receiver(struct match *m, struct chan_op *sender, u32 len)
+find_receiver(struct match *m, struct chan_op *sender, u32 len, bool in_turn)
 {
 	unsigned int batch = REJECT_BATCH;
 	struct hlist_node *next;
@@ -150,6 +282,16 @@ find_receiver(struct match *m, struct chan_op *sender, u32 len)
 		if (unlikely(call_is_over(op->call))) {
 			unqueue_receiver(m, op);
 			continue;
+		}
+		if (in_turn) {
+			enum match_verdict verdict;
+
+			verdict =
+				serve_first(m, op, sender, &m->senders, &batch);
+			if (verdict == MATCH_AGAIN)
+				return ERR_PTR(-EAGAIN);
+			if (verdict != MATCH_WAIT)
+				continue;
 		}
 		err = recv_fits(op, len);
 		if (unlikely(err)) {
@@ -168,6 +310,13 @@ find_receiver(struct match *m, struct chan_op *sender, u32 len)
 		return op;
 	}
 	return NULL;
+}
+
+/* The same for a sender, with others parked: apart, as they seldom are. */
+static noinline struct chan_op *find_receiver_in_turn(struct match *m,
+						      struct chan_op *sender)
+{
+	return find_receiver(m, sender, sender->payload.len, true);
 }
 
 /* Let a short message wait in a spare one, if there is one of its size. */
@@ -258,29 +407,6 @@ static void line_refill(struct match *m, struct task_struct **wake)
 	}
 }
 
-/* Hand the message over to a receiver that is claimed. */
-static enum match_verdict hand_over(struct match *m, struct chan_op *op,
-				    struct chan_op *receiver,
-				    struct task_struct **wake)
-{
-	if (op->payload.borrowed) {
-		op->peer = receiver;
-		op->ticket = op->ticket ?: ++m->order;
-		receiver->peer = op;
-		atomic_set(&op->call->state, CALL_CLAIMED);
-		*wake = call_settle(receiver->call, CALL_OFFERED);
-		return MATCH_OFFERED;
-	}
-	payload_move(&receiver->payload, &op->payload);
-	receiver->payload.seq = ++m->order;
-	receiver->status = 0;
-	op->status = 0;
-	m->sent++;
-	m->received++;
-	*wake = call_settle(receiver->call, CALL_DONE);
-	return MATCH_DONE;
-}
-
 /* Nobody is there to receive: the message waits in line, or its sender does. */
 static enum match_verdict send_to_line(struct match *m, struct chan_op *op)
 {
@@ -323,7 +449,10 @@ enum match_verdict match_send(struct match *m, struct chan_op *op,
 	}
 	/* A message in line is somebody's who is about to look again. */
 	if (m->receivers.nr && !m->nr_msgs) {
-		receiver = find_receiver(m, op, op->payload.len);
+		if (unlikely(m->senders.nr))
+			receiver = find_receiver_in_turn(m, op);
+		else
+			receiver = find_receiver(m, op, op->payload.len, false);
 		if (IS_ERR(receiver))
 			return PTR_ERR(receiver) == -EAGAIN ? MATCH_AGAIN :
 							      MATCH_LOST;
@@ -351,8 +480,10 @@ static enum match_verdict recv_from_line(struct match *m, struct chan_op *op,
 	return MATCH_DONE;
 }
 
-static enum match_verdict recv_from_sender(struct match *m, struct chan_op *op)
+static __always_inline enum match_verdict
+recv_from_sender(struct match *m, struct chan_op *op, bool in_turn)
 {
+	unsigned int batch = REJECT_BATCH;
 	struct chan_op *sender;
 	struct hlist_node *next;
 
@@ -366,6 +497,16 @@ static enum match_verdict recv_from_sender(struct match *m, struct chan_op *op)
 			if (call_is_over(sender->call))
 				unqueue_sender(m, sender);
 			continue;
+		}
+		if (in_turn) {
+			enum match_verdict verdict;
+
+			verdict = serve_first(m, sender, op, &m->receivers,
+					      &batch);
+			if (verdict == MATCH_AGAIN)
+				return verdict;
+			if (verdict != MATCH_WAIT)
+				continue;
 		}
 		err = recv_fits(op, sender->payload.len);
 		if (err) {
@@ -388,6 +529,13 @@ static enum match_verdict recv_from_sender(struct match *m, struct chan_op *op)
 	return MATCH_WAIT;
 }
 
+/* With others parked to receive. */
+static noinline enum match_verdict recv_in_turn(struct match *m,
+						struct chan_op *op)
+{
+	return recv_from_sender(m, op, true);
+}
+
 /**
  * match_recv - try to get a message
  * @m: the meeting place
@@ -396,8 +544,8 @@ static enum match_verdict recv_from_sender(struct match *m, struct chan_op *op)
  * @wake: set to the sender whose message took the free place in line
  *
  * Return: %MATCH_DONE with @op->status, and a payload if that is 0;
- * %MATCH_TAKE with the claimed sender as @op->peer; or %MATCH_WAIT or
- * %MATCH_LOST with nothing changed.
+ * %MATCH_TAKE with the claimed sender as @op->peer; or %MATCH_WAIT, %MATCH_AGAIN
+ * or %MATCH_LOST, nothing received.
  */
 enum match_verdict match_recv(struct match *m, struct chan_op *op,
 			      struct task_struct **wake)
@@ -410,7 +558,9 @@ enum match_verdict match_recv(struct match *m, struct chan_op *op,
 		op->status = recv_error(m);
 		return MATCH_DONE;
 	}
-	return recv_from_sender(m, op);
+	if (unlikely(m->receivers.nr))
+		return recv_in_turn(m, op);
+	return recv_from_sender(m, op, false);
 }
 
 /**
@@ -450,6 +600,7 @@ static struct task_struct *offer_recheck(struct chan_op *op)
 static void offer_anew(struct match *m, struct chan_op *receiver)
 {
 	struct task_struct *wake = NULL;
+	enum match_verdict verdict;
 
 	receiver->peer = NULL;
 	if (receiver->call->multi) {
@@ -457,7 +608,10 @@ static void offer_anew(struct match *m, struct chan_op *receiver)
 		call_wake(offer_recheck(receiver));
 		return;
 	}
-	switch (match_recv(m, receiver, &wake)) {
+	/* Not often: few of those who are parked came before it. */
+	while ((verdict = match_recv(m, receiver, &wake)) == MATCH_AGAIN)
+		;
+	switch (verdict) {
 	case MATCH_TAKE:
 		/* Counted when it is accepted. */
 		m->sent--;
@@ -611,7 +765,7 @@ enum match_verdict match_put_back(struct match *m, struct chan_msg *msg)
 
 	receiver = NULL;
 	if (!m->nr_msgs || line_first(m)->seq > msg->seq)
-		receiver = find_receiver(m, NULL, msg->len);
+		receiver = find_receiver(m, NULL, msg->len, false);
 	if (IS_ERR(receiver))
 		return MATCH_AGAIN;
 	if (receiver) {

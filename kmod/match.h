@@ -34,7 +34,10 @@
  *
  * Invariant, whenever the lock is free: no receiver is parked while there is a
  * message in line, or a sender parked that it could take from; unless it is of
- * the same call, or one of the two is about to look again (%CALL_RECHECK).
+ * the same call, or one of the two is about to look again (%CALL_RECHECK).  Whoever
+ * comes has those two meet first, and so does not overtake the other.  Only of
+ * what is in line, or a free place there, newcomers may avail themselves before the
+ * one that is about to look again.
  *
  * A look at several meeting places, one after the other, is a look at one
  * instant if none of them has moved on meanwhile: @order does whenever
@@ -93,8 +96,9 @@ struct chan_op {
  * @MATCH_NEEDS_MSG: the message has to wait in line, or for a place there, for
  *	which it must be on the heap.
  * @MATCH_WAIT: no partner is there.
- * @MATCH_AGAIN: many receivers could not take the message and were told; drop
- *	the lock for a moment and call again.
+ * @MATCH_AGAIN: many receivers could not take the message and were told, or many
+ *	who were there before had to be served; drop the lock for a moment and call
+ *	again.
  * @MATCH_LOST: another operation of the same call has been claimed by somebody.
  */
 enum match_verdict {

@@ -373,9 +373,8 @@ static int recv_wait(struct channel *ch, struct chan_op *op, u64 deadline)
 	}
 }
 
-/* Look for a message, and park if there is none and @park says so. */
 static __always_inline enum match_verdict
-recv_meet(struct channel *ch, struct chan_op *op, bool park)
+recv_meet_once(struct channel *ch, struct chan_op *op, bool park)
 {
 	struct task_struct *wake = NULL;
 	enum match_verdict verdict;
@@ -385,10 +384,39 @@ recv_meet(struct channel *ch, struct chan_op *op, bool park)
 	if (verdict == MATCH_WAIT && park)
 		match_park_receiver(&ch->match, op);
 	spin_unlock(&ch->lock);
-	if (wake)
-		transfer_wake(ch, wake);
-	if (verdict == MATCH_DONE && op->news)
-		channel_notify_senders(ch);
+	if (likely(verdict == MATCH_DONE)) {
+		if (wake)
+			transfer_wake(ch, wake);
+		if (op->news)
+			channel_notify_senders(ch);
+	}
+	return verdict;
+}
+
+/* So many others were to be served first that the lock was dropped. */
+static noinline enum match_verdict
+recv_meet_again(struct channel *ch, struct chan_op *op, bool park)
+{
+	enum match_verdict verdict;
+
+	do {
+		cond_resched();
+		verdict = recv_meet_once(ch, op, park);
+	} while (verdict == MATCH_AGAIN && !fatal_signal_pending(current));
+	return verdict;
+}
+
+/*
+ * Look for a message, and park if there is none and @park says so.  %MATCH_AGAIN
+ * is left only to a task that is being killed.
+ */
+static __always_inline enum match_verdict
+recv_meet(struct channel *ch, struct chan_op *op, bool park)
+{
+	enum match_verdict verdict = recv_meet_once(ch, op, park);
+
+	if (unlikely(verdict == MATCH_AGAIN))
+		verdict = recv_meet_again(ch, op, park);
 	return verdict;
 }
 
@@ -396,7 +424,11 @@ recv_meet(struct channel *ch, struct chan_op *op, bool park)
 static noinline int recv_park(struct channel *ch, struct chan_op *op,
 			      u64 deadline)
 {
-	if (recv_meet(ch, op, true) != MATCH_WAIT)
+	enum match_verdict verdict = recv_meet(ch, op, true);
+
+	if (verdict == MATCH_AGAIN)
+		return -ERESTARTSYS;
+	if (verdict != MATCH_WAIT)
 		return 0;
 	trace_chan_park(ch, false);
 	channel_notify_senders(ch);
@@ -408,9 +440,15 @@ static int recv_op(struct channel *ch, struct chan_op *op,
 		   const struct chan_buf *to, bool nowait,
 		   const struct chan_details *details)
 {
-	if ((nowait || channel_looks_readable(ch)) &&
-	    recv_meet(ch, op, false) != MATCH_WAIT)
-		return 0;
+	enum match_verdict verdict;
+
+	if (nowait || channel_looks_readable(ch)) {
+		verdict = recv_meet(ch, op, false);
+		if (likely(verdict == MATCH_DONE || verdict == MATCH_TAKE))
+			return 0;
+		if (verdict == MATCH_AGAIN)
+			return -ERESTARTSYS;
+	}
 	if ((details || !nowait) && !usercopy_probe(to))
 		return -EFAULT;
 	if (nowait)

@@ -2214,6 +2214,72 @@ TEST_F(meet, passed_by)
 	pass_by(_metadata, self->ctl, variant->how, false);
 }
 
+/*
+ * What was offered to a select is taken back. Meanwhile somebody was parked whom it
+ * could not meet, and who is met before anybody that comes later.
+ */
+static void park_early(struct __test_metadata *_metadata, int ctl, unsigned int how,
+		       bool sends)
+{
+	struct select_op *select = new_select(_metadata, ctl, 2, LARGE);
+	struct select_op *send = new_select(_metadata, ctl, 1, LARGE);
+	struct select_op *early = new_select(_metadata, ctl, 1, LARGE);
+	struct pair offer, pair;
+	char data[8];
+
+	make_pair(_metadata, &offer, 0, 0);
+	make_pair(_metadata, &pair, 0, 0);
+	add_send(send, offer.send, send->data, LARGE);
+	add_recv(select, offer.recv);
+	if (sends) {
+		add_recv(select, pair.recv);
+		add_send(early, pair.send, "early", 5);
+	} else {
+		add_send(select, pair.send, "early", 5);
+		add_recv(early, pair.recv);
+	}
+	send->first = wait_at_gate;
+	early->first = wait_at_gate;
+	start_select(_metadata, send, how | PLAINLY);
+	start_select(_metadata, early, how | PLAINLY);
+	ASSERT_TRUE(wait_until(tid_of(send) && tid_of(early)));
+	park_select(_metadata, select, how);
+
+	ASSERT_TRUE(hold_cpu(tid_of(select), tid_of(send)) && bind_to(tid_of(early), 1));
+	__atomic_store_n(&send->flag, 1, __ATOMIC_RELEASE);
+	ASSERT_TRUE(spin_until(parked_are(offer.recv, 0, 0)));
+	__atomic_store_n(&early->flag, 1, __ATOMIC_RELEASE);
+	ASSERT_TRUE(spin_until(parked_are(pair.recv, sends, !sends)));
+	poke(send);
+	ASSERT_TRUE(spin_until(parked_are(pair.recv, 1, 1)));
+	EXPECT_EQ(-EAGAIN, sends ? put(pair.send, "late") :
+				   try_read(pair.recv, data, sizeof(data)));
+	EXPECT_TRUE(spin_until(parked_are(pair.recv, 0, 0)));
+	release_cpu();
+
+	if (sends) {
+		EXPECT_TRUE(chose_text(select, 1, "early"));
+		EXPECT_TRUE(chose(early, 0, 0));
+	} else {
+		EXPECT_TRUE(chose_text(early, 0, "early"));
+		EXPECT_TRUE(chose(select, 1, 0));
+	}
+	EXPECT_TRUE(chose(send, 0, -EINTR));
+	EXPECT_TRUE(no_trace(&pair, 1));
+	close_pair(&pair);
+	close_pair(&offer);
+}
+
+TEST_F(meet, parked_early)
+{
+	if (!is_root())
+		SKIP(return, "a real-time task takes CAP_SYS_NICE");
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "takes two processors");
+	park_early(_metadata, self->ctl, variant->how, true);
+	park_early(_metadata, self->ctl, variant->how, false);
+}
+
 /* --- Memory that takes its time: a userfaultfd that answers late --- */
 
 enum stall_state {

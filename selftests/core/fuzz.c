@@ -25,7 +25,7 @@ static_assert(CHAN_EOF == MODEL_EOF && -ERESTARTSYS == MODEL_RESTART, "and these
 /**
  * enum phase - what a task is about to do
  * @IDLE: nothing
- * @SENDING: to look for a receiver once more, after %MATCH_AGAIN
+ * @LOOKING: to look for a partner once more, after %MATCH_AGAIN
  * @WAITING: to see what has become of its call
  * @TAKING: to copy from the sender that it has taken
  * @GIVING: to give it back once more
@@ -35,7 +35,7 @@ static_assert(CHAN_EOF == MODEL_EOF && -ERESTARTSYS == MODEL_RESTART, "and these
  */
 enum phase {
 	IDLE,
-	SENDING,
+	LOOKING,
 	WAITING,
 	TAKING,
 	GIVING,
@@ -442,7 +442,7 @@ static void follow(struct agent *a, int i, enum match_verdict verdict)
 		break;
 	case MATCH_AGAIN:
 		if (!is_multi(a))
-			a->phase = SENDING;
+			a->phase = LOOKING;
 		break;
 	case MATCH_WAIT:
 		if (is_multi(a))
@@ -668,7 +668,7 @@ static void step_on(struct agent *a)
 	switch (a->phase) {
 	case IDLE:
 		break;
-	case SENDING:
+	case LOOKING:
 		look(a, 0, a->park);
 		break;
 	case WAITING:

@@ -606,6 +606,64 @@ TEST_F(select, a_sender_given_back_has_its_place_and_looks_again)
 	EXPECT_EQ(&other.op, self->s.op[1].peer);
 }
 
+/* Both cases of the select are parked, and then a partner takes the first and fails. */
+static void give_back_first_case(struct match *m, struct party *meanwhile)
+{
+	struct party rx;
+
+	init_party(&rx);
+	recv_or_park(&m[0], &rx);
+	if (meanwhile->op.payload.kind == CHAN_PAYLOAD_INLINE)
+		send_or_park(&m[1], meanwhile);
+	else
+		recv_or_park(&m[1], meanwhile);
+	match_give_back(&m[0], rx.op.peer);
+}
+
+TEST_F(select, a_new_sender_does_not_overtake_one_that_could_not_meet_it)
+{
+	struct party parked, new;
+
+	make_sender(&self->s.op[0], 's');
+	match_park_sender(&self->m[0], &self->s.op[0]);
+	match_park_receiver(&self->m[1], &self->s.op[1]);
+	init_sender(&parked, 1, 'p');
+	give_back_first_case(self->m, &parked);
+	EXPECT_EQ(CALL_RECHECK, atomic_read(&self->s.call.state));
+	EXPECT_EQ(CALL_PARKED, state_of(&parked));
+
+	init_sender(&new, 1, 'n');
+	EXPECT_EQ(MATCH_WAIT, send_or_park(&self->m[1], &new));
+	EXPECT_EQ(CALL_DONE, state_of(&parked));
+	EXPECT_EQ(1, parked.task.woken);
+	EXPECT_EQ(CALL_DONE, atomic_read(&self->s.call.state));
+	EXPECT_EQ(&self->s.op[1], self->s.call.chosen);
+	EXPECT_EQ('p', self->s.op[1].payload.bytes[0]);
+	EXPECT_EQ(1, self->m[1].senders.nr);
+	EXPECT_EQ(1, self->m[1].sent);
+}
+
+TEST_F(select, nor_does_a_new_receiver)
+{
+	struct party parked, new;
+
+	make_sender(&self->s.op[0], 's');
+	make_sender(&self->s.op[1], 't');
+	match_park_sender(&self->m[0], &self->s.op[0]);
+	match_park_sender(&self->m[1], &self->s.op[1]);
+	init_party(&parked);
+	give_back_first_case(self->m, &parked);
+	EXPECT_EQ(CALL_PARKED, state_of(&parked));
+
+	init_party(&new);
+	EXPECT_EQ(MATCH_WAIT, recv_or_park(&self->m[1], &new));
+	EXPECT_EQ(CALL_DONE, state_of(&parked));
+	EXPECT_EQ('t', parked.op.payload.bytes[0]);
+	EXPECT_EQ(CALL_DONE, atomic_read(&self->s.call.state));
+	EXPECT_EQ(&self->s.op[1], self->s.call.chosen);
+	EXPECT_EQ(1, self->m[1].receivers.nr);
+}
+
 TEST_F(select, a_sender_about_to_leave_is_let_go)
 {
 	struct party rx;

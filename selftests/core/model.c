@@ -190,45 +190,6 @@ static void send_to_end(struct model *m, int op)
 	c->sent++;
 }
 
-/*
- * The first receiver in line that can have a message; those before it that
- * cannot are told.
- *
- * Return: MODEL_DONE with @found claimed, MODEL_WAIT, MODEL_AGAIN, MODEL_LOST.
- */
-static enum model_verdict find_receiver(struct model *m, int ch, int sender,
-					unsigned int len, int *found)
-{
-	unsigned int told = 0;
-	int op = MODEL_NOBODY;
-
-	while ((op = model_next(m, ch, false, op)) != MODEL_NOBODY) {
-		struct model_op *o = &m->ops[op];
-		int err = misfit(o, len);
-
-		if (sender != MODEL_NOBODY && m->ops[sender].call == o->call)
-			continue;
-		if (m->calls[o->call].state == MODEL_IS_DONE) {
-			o->queued = false;
-			continue;
-		}
-		if (sender != MODEL_NOBODY && !own(m, sender))
-			return MODEL_LOST;
-		if (!model_claim(m, op))
-			continue;
-		o->queued = false;
-		if (!err) {
-			*found = op;
-			return MODEL_DONE;
-		}
-		o->needed = len;
-		finish(m, op, err);
-		if (++told == m->reject_batch)
-			return MODEL_AGAIN;
-	}
-	return MODEL_WAIT;
-}
-
 static enum model_verdict hand_over(struct model *m, int sender, int receiver)
 {
 	struct model_op *s = &m->ops[sender], *r = &m->ops[receiver];
@@ -251,6 +212,114 @@ static enum model_verdict hand_over(struct model *m, int sender, int receiver)
 	c->received++;
 	finish(m, receiver, 0);
 	return MODEL_DONE;
+}
+
+/* From here on, who is parked in the queue of @op has come after it. */
+static bool has_turn(const struct model *m, int op, int other)
+{
+	return m->ops[other].call == m->ops[op].call ||
+	       (m->ops[op].ticket && m->ops[op].ticket < m->ops[other].ticket);
+}
+
+/* Two that are parked meet as if the sender had come just now. */
+static void pair_up(struct model *m, int sender, int receiver)
+{
+	model_claim(m, sender);
+	model_claim(m, receiver);
+	m->ops[sender].queued = false;
+	m->ops[receiver].queued = false;
+	if (hand_over(m, sender, receiver) == MODEL_DONE)
+		finish(m, sender, 0);
+}
+
+static void reject(struct model *m, int receiver, unsigned int len)
+{
+	model_claim(m, receiver);
+	m->ops[receiver].queued = false;
+	m->ops[receiver].needed = len;
+	finish(m, receiver, misfit(&m->ops[receiver], len));
+}
+
+/*
+ * Before @op meets @found, those meet it who came before.
+ *
+ * Return: MODEL_WAIT if nobody has; MODEL_DONE if @found is gone; MODEL_LOST if it
+ * is somebody else's; MODEL_AGAIN if so many were @told.
+ */
+static enum model_verdict serve_first(struct model *m, int found, int op,
+				      unsigned int *told)
+{
+	bool send = m->ops[op].send;
+	int ch = m->ops[op].ch, other = MODEL_NOBODY;
+
+	while ((other = model_next(m, ch, send, other)) != MODEL_NOBODY &&
+	       !has_turn(m, op, other)) {
+		int sender = send ? other : found, receiver = send ? found : other;
+		unsigned int len = m->ops[sender].msg.len;
+		bool fits = !misfit(&m->ops[receiver], len);
+
+		if (m->calls[m->ops[other].call].state == MODEL_IS_DONE)
+			m->ops[other].queued = false;
+		if (m->ops[other].call == m->ops[found].call ||
+		    !model_claimable(m, m->ops[other].call))
+			continue;
+		if (!model_claimable(m, m->ops[found].call))
+			return MODEL_LOST;
+		if (fits)
+			pair_up(m, sender, receiver);
+		else
+			reject(m, receiver, len);
+		if (++*told == m->reject_batch)
+			return MODEL_AGAIN;
+		if (fits || send)
+			return MODEL_DONE;
+	}
+	return MODEL_WAIT;
+}
+
+/*
+ * The first receiver in line that can have a message; those before it that
+ * cannot are told.
+ *
+ * Return: MODEL_DONE with @found claimed, MODEL_WAIT, MODEL_AGAIN, MODEL_LOST.
+ */
+static enum model_verdict find_receiver(struct model *m, int ch, int sender,
+					unsigned int len, int *found)
+{
+	unsigned int told = 0;
+	int op = MODEL_NOBODY;
+
+	while ((op = model_next(m, ch, false, op)) != MODEL_NOBODY) {
+		enum model_verdict verdict = MODEL_WAIT;
+		struct model_op *o = &m->ops[op];
+
+		if (sender != MODEL_NOBODY && m->ops[sender].call == o->call)
+			continue;
+		if (m->calls[o->call].state == MODEL_IS_DONE) {
+			o->queued = false;
+			continue;
+		}
+		if (sender != MODEL_NOBODY)
+			verdict = serve_first(m, op, sender, &told);
+		if (verdict == MODEL_AGAIN)
+			return verdict;
+		if (verdict != MODEL_WAIT)
+			continue;
+		if (sender != MODEL_NOBODY && !own(m, sender))
+			return MODEL_LOST;
+		if (!model_claimable(m, o->call))
+			continue;
+		if (!misfit(o, len)) {
+			model_claim(m, op);
+			o->queued = false;
+			*found = op;
+			return MODEL_DONE;
+		}
+		reject(m, op, len);
+		if (++told == m->reject_batch)
+			return MODEL_AGAIN;
+	}
+	return MODEL_WAIT;
 }
 
 /* A short message may wait in what a short one has waited in before. */
@@ -348,15 +417,22 @@ static enum model_verdict recv_from_sender(struct model *m, int op)
 {
 	struct model_op *o = &m->ops[op];
 	int sender = MODEL_NOBODY;
+	unsigned int told = 0;
 
 	while ((sender = model_next(m, o->ch, true, sender)) != MODEL_NOBODY) {
 		struct model_op *s = &m->ops[sender];
+		enum model_verdict verdict;
 
 		if (s->call == o->call)
 			continue;
 		if (m->calls[s->call].state == MODEL_IS_DONE)
 			s->queued = false;
 		if (!model_claimable(m, s->call))
+			continue;
+		verdict = serve_first(m, sender, op, &told);
+		if (verdict == MODEL_AGAIN)
+			return verdict;
+		if (verdict != MODEL_WAIT)
 			continue;
 		if (!model_commit(m, op))
 			return MODEL_LOST;
@@ -423,13 +499,16 @@ static void park_again(struct model *m, int op)
 static void deal_anew(struct model *m, int op)
 {
 	struct model_op *o = &m->ops[op];
+	enum model_verdict verdict;
 
 	o->peer = MODEL_NOBODY;
 	if (m->calls[o->call].multi) {
 		park_again(m, op);
 		return;
 	}
-	switch (model_recv(m, op)) {
+	while ((verdict = model_recv(m, op)) == MODEL_AGAIN)
+		;
+	switch (verdict) {
 	case MODEL_TAKE:
 		m->ops[o->peer].peer = op;
 		m->channels[o->ch].sent--;

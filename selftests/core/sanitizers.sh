@@ -170,9 +170,10 @@ run_covered() {
 }
 
 # For each file of the core: lines reached, and those that are not. What is left of
-# match.c: the wake-up at the end of offer_anew(). Offers are made on unbuffered
-# channels only, and there no place in line becomes free for a sender. What is left of
-# the other files is ioctls, files, scopes and failing allocations: for the guest.
+# match.c: in offer_anew() the wake-up at the end, as offers are made on unbuffered
+# channels only, and there no place in line becomes free for a sender, and that it may
+# have to go round; in serve_first() that somebody else is faster. What is left of the
+# other files is ioctls, files, scopes and failing allocations: for the guest.
 tell_coverage() {
 	llvm-cov export -format=lcov -instr-profile="$work/profdata" \
 		"$work/fuzz.covered" -object "$work/threads.covered" |

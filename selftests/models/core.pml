@@ -133,9 +133,9 @@ byte nr_got[NCH];
 
 /* What each task has on its stack. */
 #define LOCALS \
-	byte verdict, cand, at, peer, wake = NIL, met, err, i, batch, told; \
+	byte verdict, cand, at, peer, wake = NIL, met, err, i, batch, told, found, served; \
 	bit ok, expired; \
-	cand = NIL; peer = NIL
+	cand = NIL; peer = NIL; found = NIL
 
 /* Numbers are given out anew from the highest that stands anywhere: fewer states. */
 inline trim_order(M)
@@ -177,6 +177,7 @@ inline UNLOCK(M)
 		cand = NIL;
 		at = 0;
 		met = 0;
+		served = 0;
 		ok = 0
 	}
 }
@@ -476,65 +477,6 @@ inline line_add_tail(M, O)
 	}
 }
 
-/* find_receiver(): @me is NIL for a message that is put back. In @cand. */
-inline find_receiver(M, ME)
-{
-	at = 0;
-	do
-	:: next_in(M, RECV);
-		if
-		:: cand == NIL -> break
-#ifndef MUTANT_MEET_ONESELF
-		:: cand != NIL && ME != NIL && CALL(cand) == CALL(ME)
-#endif
-		:: else ->
-			if
-			:: IS_OVER(CALL(cand)) -> unqueue(cand)
-			:: else ->
-				if
-				:: small[cand] ->
-					if
-					:: ME != NIL && IS_MULTI(CALL(ME)) && !CLAIMABLE(CALL(ME)) ->
-						verdict = V_LOST;
-						break
-					:: else
-					fi;
-					/* reject_receiver() */
-					call_claim(cand);
-					if
-					:: ok ->
-						unqueue(cand);
-						call_finish(cand, EMSGSIZE);
-						verdict = V_AGAIN;
-						break
-					:: else
-					fi
-				:: else ->
-					/* meet_receiver() */
-					if
-					:: ME != NIL -> call_meet(ME, cand)
-					:: else ->
-						call_claim(cand);
-						met = (ok -> MET : MISSED)
-					fi;
-					if
-					:: met == LOST -> verdict = V_LOST; break
-					:: met == MET ->
-						assert(ME == NIL || CALL(ME) != CALL(cand));
-						unqueue(cand);
-						break
-					:: else
-					fi
-				fi
-			fi
-		fi
-	od;
-	if
-	:: verdict == V_LOST || verdict == V_AGAIN -> cand = NIL
-	:: else
-	fi
-}
-
 /* hand_over() to @cand, which is claimed. */
 inline hand_over(M, ME)
 {
@@ -570,6 +512,186 @@ inline hand_over(M, ME)
 #endif
 }
 
+/*
+ * No plain one that came before @me waits here: it would be overtaken. One of several
+ * operations may be given back at any time, and looks anew.
+ */
+inline check_turn(M, ME, KIND)
+{
+	d_step {
+		i = 0;
+		do
+		:: i == NOP -> break
+		:: i < NOP ->
+			assert(!(op[i].queued && ochan[i] == M && okind[i] == KIND &&
+				 !IS_MULTI(CALL(i)) && CLAIMABLE(CALL(i)) &&
+				 CALL(i) != CALL(ME) &&
+				 (op[ME].ticket == 0 || op[i].ticket < op[ME].ticket)));
+			i++
+		od;
+		i = 0
+	}
+}
+
+/* has_turn() */
+#define HAS_TURN(ME, O) \
+	(CALL(O) == CALL(ME) || (op[ME].ticket > 0 && op[ME].ticket < op[O].ticket))
+
+/* meet_parked() of @found and @cand: in @met, LOST if it was @found that was. */
+inline meet_parked()
+{
+	assert(IS_MULTI(CALL(cand)) || IS_MULTI(CALL(found)));
+	if
+	:: IS_MULTI(CALL(found)) -> call_meet_multi(found, cand)
+	:: else ->
+		call_meet_multi(cand, found);
+		met = (met == MET -> MET : MISSED)
+	fi;
+#ifdef MUTANT_GUESS_WHO
+	if
+	:: met == MET
+	:: else -> met = (CLAIMABLE(CALL(found)) -> MISSED : LOST)
+	fi
+#endif
+}
+
+/*
+ * serve_first(), deal(): before @me meets @cand, those who came before; a batch of
+ * which is one. What does not fit is left to fuzz.c.
+ */
+inline serve_first(M, ME, KIND)
+{
+	found = cand;
+	served = V_WAIT;
+	at = 0;
+	do
+	:: served == V_LOST -> break
+	:: else ->
+		next_in(M, KIND);
+		if
+		:: cand == NIL -> break
+		:: cand != NIL && HAS_TURN(ME, cand) -> break
+		:: else
+		fi;
+		if
+		:: CALL(cand) == CALL(found)
+		:: CALL(cand) != CALL(found) && !CLAIMABLE(CALL(cand)) ->
+			if
+			:: IS_OVER(CALL(cand)) -> unqueue(cand)
+			:: else
+			fi
+		:: else ->
+			meet_parked();
+			if
+			:: met == MET ->
+				unqueue(cand);
+				unqueue(found);
+				if
+				:: KIND == SEND -> i = cand; cand = found; found = i; i = 0
+				:: else
+				fi;
+				hand_over(M, found);
+				if
+				:: verdict == V_DONE -> call_finish(found, OK)
+				:: else
+				fi;
+				call_wake(wake);
+				wake = NIL;
+				served = V_AGAIN;
+				break
+			:: met == LOST -> served = V_LOST
+			:: else
+			fi
+		fi
+	od;
+	cand = found;
+	at = op[found].ticket;
+	found = NIL
+}
+
+#ifdef ONE_STEP
+/* With calls of one operation only, nobody waits for whom it could meet. */
+#define serve_before(M, ME, KIND)	served = V_WAIT
+#else
+inline serve_before(M, ME, KIND)
+{
+	served = V_WAIT;
+#ifndef MUTANT_OVERTAKE
+	if
+	:: ME != NIL -> serve_first(M, ME, KIND)
+	:: else
+	fi
+#endif
+}
+#endif
+
+/* find_receiver(): @me is NIL for a message that is put back. In @cand. */
+inline find_receiver(M, ME)
+{
+	at = 0;
+	do
+	:: next_in(M, RECV);
+		if
+		:: cand == NIL -> break
+#ifndef MUTANT_MEET_ONESELF
+		:: cand != NIL && ME != NIL && CALL(cand) == CALL(ME)
+#endif
+		:: else ->
+			if
+			:: IS_OVER(CALL(cand)) -> unqueue(cand)
+			:: else ->
+				serve_before(M, ME, SEND);
+				if
+				:: served == V_AGAIN -> verdict = V_AGAIN; break
+				:: served == V_LOST
+				:: served == V_WAIT && small[cand] ->
+					if
+					:: ME != NIL && IS_MULTI(CALL(ME)) && !CLAIMABLE(CALL(ME)) ->
+						verdict = V_LOST;
+						break
+					:: else
+					fi;
+					/* reject_receiver() */
+					call_claim(cand);
+					if
+					:: ok ->
+						unqueue(cand);
+						call_finish(cand, EMSGSIZE);
+						verdict = V_AGAIN;
+						break
+					:: else
+					fi
+				:: served == V_WAIT && !small[cand] ->
+					/* meet_receiver() */
+					if
+					:: ME != NIL -> call_meet(ME, cand)
+					:: else ->
+						call_claim(cand);
+						met = (ok -> MET : MISSED)
+					fi;
+					if
+					:: met == LOST -> verdict = V_LOST; break
+					:: met == MET ->
+						if
+						:: ME != NIL ->
+							assert(CALL(ME) != CALL(cand));
+							check_turn(M, ME, SEND)
+						:: else
+						fi;
+						unqueue(cand);
+						break
+					:: else
+					fi
+				fi
+			fi
+		fi
+	od;
+	if
+	:: verdict == V_LOST || verdict == V_AGAIN -> cand = NIL
+	:: else
+	fi
+}
+
 /* send_to_line() */
 inline send_to_line(M, ME)
 {
@@ -579,6 +701,7 @@ inline send_to_line(M, ME)
 		call_commit(ME);
 		if
 		:: ok ->
+			check_turn(M, ME, SEND);
 			line_add_tail(M, ME);
 			op[ME].status = OK;
 			verdict = V_DONE
@@ -649,6 +772,7 @@ inline recv_from_line(M, ME)
 	:: !ok -> verdict = V_LOST
 	:: ok && small[ME] -> op[ME].status = EMSGSIZE; verdict = V_DONE
 	:: else ->
+		check_turn(M, ME, RECV);
 		line_first(M);
 		d_step {
 			op[ME].status = OK;
@@ -685,20 +809,24 @@ inline recv_from_sender(M, ME)
 				:: else
 				fi
 			:: else ->
+				serve_before(M, ME, RECV);
 				if
-				:: small[ME] ->
+				:: served == V_AGAIN -> verdict = V_AGAIN; break
+				:: served == V_LOST
+				:: served == V_WAIT && small[ME] ->
 					call_commit(ME);
 					if
 					:: ok -> op[ME].status = EMSGSIZE; verdict = V_DONE
 					:: else -> verdict = V_LOST
 					fi;
 					break
-				:: else ->
+				:: served == V_WAIT && !small[ME] ->
 					call_meet(ME, cand);
 					if
 					:: met == LOST -> verdict = V_LOST; break
 					:: met == MET ->
 						assert(CALL(ME) != CALL(cand));
+						check_turn(M, ME, RECV);
 						unqueue(cand);
 						ma[M].sent++;
 						ma[M].received++;
@@ -745,7 +873,13 @@ inline offer_anew(M)
 #ifdef MUTANT_REVOKE_PARKS
 		match_park(M, peer);
 #else
-		match_recv(M, peer);
+		do
+		:: match_recv(M, peer);
+			if
+			:: verdict != V_AGAIN -> break
+			:: else
+			fi
+		od;
 		if
 		:: verdict == V_TAKE ->
 			d_step {
@@ -1221,13 +1355,19 @@ inline channel_send(ME, M, NOWAIT)
 inline recv_op(ME, M, NOWAIT)
 {
 	told = OK;
-	HOLD(M);
-	match_recv(M, ME);
-	if
-	:: verdict == V_WAIT && !NOWAIT -> match_park(M, ME)
-	:: else
-	fi;
-	RELEASE(M);
+	do
+	:: HOLD(M);
+		match_recv(M, ME);
+		if
+		:: verdict == V_WAIT && !NOWAIT -> match_park(M, ME)
+		:: else
+		fi;
+		RELEASE(M);
+		if
+		:: verdict != V_AGAIN -> break
+		:: else
+		fi
+	od;
 	wake_left();
 	if
 	:: verdict == V_WAIT && NOWAIT -> told = EAGAIN

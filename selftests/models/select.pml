@@ -59,6 +59,22 @@
 #define TABLE	CASE(0, 0, RECV) CASE(1, 1, SEND) CASE(2, 1, RECV) CASE(4, 0, SEND)
 #define MULTI	multi[0] = 1
 #define RUN	run Selector(0); run Reader(1, 1); run LastWriter(2, 0)
+#elif defined(TURN_TO_SEND)
+/* As GIVE_BACK; meanwhile one parks to send what the select would receive, then another. */
+#define NCALL	4
+#define NCH	2
+#define TABLE	CASE(0, 0, RECV) CASE(1, 1, SEND) CASE(2, 1, RECV) CASE(4, 0, SEND) \
+		CASE(6, 0, SEND)
+#define MULTI	multi[0] = 1
+#define RUN	run Selector(0); run Reader(1, 1); run Writer(2, 0); run Writer(3, 0)
+#elif defined(TURN_TO_RECEIVE)
+/* As REVOKE; meanwhile one parks to receive what the select would send, then another. */
+#define NCALL	4
+#define NCH	2
+#define TABLE	CASE(0, 0, SEND) CASE(1, 1, RECV) CASE(2, 1, SEND) CASE(4, 0, RECV) \
+		CASE(6, 0, RECV)
+#define MULTI	multi[0] = 1; borrowed[2] = 1; deadline[1] = 1
+#define RUN	run Selector(0); run Writer(1, 1); run Reader(2, 0); run Reader(3, 0)
 #elif defined(REVOKE)
 /* A borrowed message is offered to a select, and revoked. */
 #define NCALL	3
@@ -166,6 +182,7 @@ inline take_result(C)
 	if
 	:: seen < OFFERED
 	:: seen == DONE -> chosen = call[C].chosen
+	:: seen == OFFERED && okind[call[C].chosen] == SEND
 	:: seen == OFFERED && okind[call[C].chosen] == RECV ->
 		k = call[C].chosen;
 		transfer_accept(ochan[k], k);
