@@ -286,6 +286,9 @@ find_receiver(struct match *m, struct chan_op *sender, u32 len, bool in_turn)
 		if (in_turn) {
 			enum match_verdict verdict;
 
+			/* If given back, it looks again; nobody else's turn then. */
+			if (!call_claimable(op->call))
+				continue;
 			verdict =
 				serve_first(m, op, sender, &m->senders, &batch);
 			if (verdict == MATCH_AGAIN)

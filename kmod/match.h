@@ -38,6 +38,7 @@
  * comes has those two meet first, and so does not overtake the other.  Only of
  * what is in line, or a free place there, newcomers may avail themselves before the
  * one that is about to look again.
+ * Who polls in that moment may be promised what an earlier one then gets.
  *
  * A look at several meeting places, one after the other, is a look at one
  * instant if none of them has moved on meanwhile: @order does whenever

@@ -286,6 +286,8 @@ static enum model_verdict serve_first(struct model *m, int found, int op,
 static enum model_verdict find_receiver(struct model *m, int ch, int sender,
 					unsigned int len, int *found)
 {
+	bool in_turn = sender != MODEL_NOBODY &&
+		       model_next(m, ch, true, MODEL_NOBODY) != MODEL_NOBODY;
 	unsigned int told = 0;
 	int op = MODEL_NOBODY;
 
@@ -299,7 +301,9 @@ static enum model_verdict find_receiver(struct model *m, int ch, int sender,
 			o->queued = false;
 			continue;
 		}
-		if (sender != MODEL_NOBODY)
+		if (in_turn && !model_claimable(m, o->call))
+			continue;
+		if (in_turn)
 			verdict = serve_first(m, op, sender, &told);
 		if (verdict == MODEL_AGAIN)
 			return verdict;

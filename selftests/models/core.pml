@@ -618,7 +618,8 @@ inline serve_before(M, ME, KIND)
 	served = V_WAIT;
 #ifndef MUTANT_OVERTAKE
 	if
-	:: ME != NIL -> serve_first(M, ME, KIND)
+	:: ME != NIL && KIND == SEND && !CLAIMABLE(CALL(cand)) -> served = V_LOST
+	:: ME != NIL && (KIND == RECV || CLAIMABLE(CALL(cand))) -> serve_first(M, ME, KIND)
 	:: else
 	fi
 #endif
