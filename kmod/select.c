@@ -783,6 +783,8 @@ static int select_run(struct select *s)
 			return err;
 		err = select_settle(s, &faults);
 		s->ready = true;
+		if (err == -EAGAIN && s->deadline == CHAN_NOWAIT)
+			select_lose_turn(s);
 	} while (err == -EAGAIN);
 	return err;
 }
