@@ -182,7 +182,7 @@ struct chan_msg *payload_to_msg(struct chan_payload *p)
 	struct chan_msg *msg = p->msg;
 
 	if (p->kind == CHAN_PAYLOAD_INLINE)
-		msg = msg_from_inline(p, GFP_KERNEL | __GFP_NOFAIL);
+		msg = msg_from_inline(p, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	msg->seq = p->seq;
 	p->kind = CHAN_PAYLOAD_NONE;
 	return msg;
