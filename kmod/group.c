@@ -67,21 +67,49 @@ bool group_holds_child(struct pid *pgrp)
 }
 
 /**
- * group_holds_init - does a group hold the init of the caller's namespace?
+ * group_holds_init - does a group hold an init of the caller?
  * @pgrp: the group
+ *
+ * That is the init of its pid namespace, or of one around it.
  *
  * Return: true if so, unless that is the caller.
  */
 bool group_holds_init(struct pid *pgrp)
 {
-	struct task_struct *init;
-	bool holds;
+	struct pid_namespace *ns;
+	bool holds = false;
 
 	rcu_read_lock();
-	init = task_active_pid_ns(current)->child_reaper;
-	holds = task_pgrp(init) == pgrp && !same_thread_group(init, current);
+	for (ns = task_active_pid_ns(current); ns && !holds; ns = ns->parent) {
+		struct task_struct *init = ns->child_reaper;
+
+		holds = task_pgrp(init) == pgrp &&
+			!same_thread_group(init, current);
+	}
 	rcu_read_unlock();
 	return holds;
+}
+
+/* The permission that kill(2) asks for. */
+static bool may_signal(struct task_struct *process, void *data)
+{
+	const struct cred *own = current_cred(), *other = __task_cred(process);
+
+	return uid_eq(own->euid, other->suid) ||
+	       uid_eq(own->euid, other->uid) || uid_eq(own->uid, other->suid) ||
+	       uid_eq(own->uid, other->uid) ||
+	       ns_capable(other->user_ns, CAP_KILL);
+}
+
+/**
+ * group_may_be_signaled - may the caller send signals to a group?
+ * @pgrp: the group
+ *
+ * Return: true if it may to each process that is in it now.
+ */
+bool group_may_be_signaled(struct pid *pgrp)
+{
+	return group_for_each(pgrp, may_signal, NULL);
 }
 
 /* One that is kept is gone, but for who traces a thread of it. */

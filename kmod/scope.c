@@ -914,6 +914,9 @@ static long bind_locked(struct chan_scope *scope, struct scope_binding *binding)
 	if (!group_holds_child(binding->pgrp) ||
 	    group_holds_init(binding->pgrp))
 		return -EPERM;
+	/* Whoever has opened a scope around it may be allowed more. */
+	if (scope->parent != &root && !group_may_be_signaled(binding->pgrp))
+		return -EPERM;
 	if (scope_of_group(binding->pgrp))
 		return -EBUSY;
 	if (!is_vacant(scope))

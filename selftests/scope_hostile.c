@@ -282,6 +282,19 @@ TEST_F(hostile, the_first_process_is_killed_from_within)
 	EXPECT_EQ(ACT_GONE, finish_as(&inside));
 }
 
+/* Nor is that of a namespace around it bound from one inside. */
+TEST_F(hostile, the_first_process_is_not_bound_from_a_namespace_inside)
+{
+	struct actor parent = start_actor(_metadata, NEW_GROUP, keep_none), outer, child, inner;
+
+	outer = start_namespace(_metadata, &parent, NEW_GROUP, keep_none);
+	child = start_below(_metadata, &outer, SAME_GROUP, keep_none);
+	EXPECT_EQ(-EPERM, bind_as(&child, open_scope_as(&child), 0));
+	inner = start_namespace(_metadata, &child, SAME_GROUP, keep_none);
+	EXPECT_EQ(-EPERM, bind_as(&inner, open_scope_as(&inner), 0));
+	kill_actor(&outer);
+}
+
 /* --- Other users --- */
 
 /* A copy of this program that runs as root, whoever starts it. */
@@ -472,6 +485,27 @@ TEST_F(hostile, a_scope_of_root_in_the_hands_of_a_stranger)
 	ASSERT_EQ(0, cancel_as(&stranger, there, EIO));
 	EXPECT_TRUE(dies_of(&self->member, SIGKILL));
 	EXPECT_EQ(EIO, scope_info(self->ctl).cause);
+}
+
+/* What root's scope cancels is sent signals by root: nobody gets others into it. */
+TEST_F(hostile, a_stranger_inside_binds_only_whom_it_could_kill)
+{
+	struct actor stranger, victim;
+	int inner;
+
+	stranger = start_below(_metadata, &self->member, SAME_GROUP, keep_none);
+	victim = start_actor(_metadata, NEW_GROUP, keep_none);
+	ASSERT_EQ(0, become_as(&stranger, NOBODY));
+	inner = open_scope_as(&stranger);
+	ASSERT_EQ(0, setpgid_as(&stranger, victim.pid));
+	EXPECT_EQ(-EPERM, bind_as(&stranger, inner, 0));
+	ASSERT_EQ(0, setpgid_as(&stranger, 0));
+	EXPECT_EQ(0, bind_as(&stranger, inner, 0));
+	ASSERT_EQ(0, set_scope(self->ctl, 0, 0, 0, 0));
+	ASSERT_EQ(0, cancel_scope(self->ctl, 0));
+	EXPECT_EQ(ACT_GONE, finish_as(&stranger));
+	EXPECT_TRUE(is_well(&victim));
+	kill_actor(&victim);
 }
 
 /* --- A scope passed to a stranger --- */
