@@ -202,7 +202,7 @@ mutant() {
 
 # Of what does not build, nothing was found.
 found_by_fuzz() {
-	make_fuzz "$1" "$1/fuzz" "${FUZZ[@]}" || return 2
+	make_fuzz "$1" "$1/fuzz" "${FUZZ[@]}" -O0 || return 2
 	! run_fuzz "$1/fuzz" "$MUTANT_RUNS" "$1"
 }
 
