@@ -212,7 +212,7 @@ bpftrace_adds_up() {
 # As README.md has it.
 # shellcheck disable=SC2016 # for bpftrace
 bpftrace_tells_who_waits() {
-	prepare && bpf 't:chan:chan_park { @[tid] = nsecs; } t:chan:chan_recv /@[tid]/ { @us[comm] = hist((nsecs - @[tid]) / 1000); }' &&
+	prepare && bpf 't:chan:chan_park { @[tid] = nsecs; } t:chan:chan_send,t:chan:chan_recv /@[tid]/ { @us[comm] = hist((nsecs - @[tid]) / 1000); delete(@[tid]); }' &&
 		grep -x '@us\[observed\]: *' got
 }
 

@@ -31,8 +31,9 @@ LINK = re.compile(r"\]\(([^):]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 PLACE = re.compile(r"^(\S+) +\S", re.MULTILINE)
 
-WATCH_WAITS = ("sudo bpftrace -e 't:chan:chan_park { @[tid] = nsecs; } t:chan:chan_recv /@[tid]/ "
-               "{ @us[comm] = hist((nsecs - @[tid]) / 1000); }'")
+WATCH_WAITS = ("sudo bpftrace -e 't:chan:chan_park { @[tid] = nsecs; } "
+               "t:chan:chan_send,t:chan:chan_recv /@[tid]/ "
+               "{ @us[comm] = hist((nsecs - @[tid]) / 1000); delete(@[tid]); }'")
 
 # Command, the file that runs it or what it is made of, and where in it.
 RUN_BY = {
@@ -55,7 +56,7 @@ RUN_BY = {
     "sudo perf trace -e 'chan:*'": ("selftests/observe.sh", "perf_trace -e 'chan:*'"),
     WATCH_WAITS: ("selftests/observe.sh", WATCH_WAITS.split("'")[1]),
     "cc example.c -lchan": ("debian/tests/installed", "pkg-config --libs libchan"),
-    "cc example.c -Iuserlib/include -Iuapi userlib/build/libchan.a":
+    "cc -o /tmp/example /tmp/example.c -Iuserlib/include -Iuapi userlib/build/libchan.a":
         ("userlib/Makefile", "-o $${src%.c} $$src $(OUTPUT)/libchan.a"),
 }
 # They take a machine of one's own, change the one they run on, or take long.
