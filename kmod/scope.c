@@ -445,9 +445,9 @@ static void kill_members(struct chan_scope *scope)
 }
 
 /*
- * The signals of a scope and of those around it up to @top, all just cancelled,
- * for the group of the scope; each once.  With the permissions of @top: who
- * cancels a scope does not get those of who has opened one inside.
+ * For the group of a scope: the signals of those that are being cancelled, from
+ * this one to @top; each once.  With the permissions of @top: who cancels a scope
+ * does not get those of who has opened one inside.
  */
 static void signal_members(struct chan_scope *scope,
 			   const struct chan_scope *top)
@@ -456,12 +456,15 @@ static void signal_members(struct chan_scope *scope,
 	u64 sent = 0;
 
 	for (;;) {
-		if (scope->signal && !(sent & BIT_ULL(scope->signal - 1)))
+		u64 signal = scope->signal && scope->canceling ?
+				     BIT_ULL(scope->signal - 1) :
+				     0;
+
+		if (signal & ~sent)
 			group_signal(pgrp, scope->signal, top->cred);
+		sent |= signal;
 		if (scope == top)
 			break;
-		if (scope->signal)
-			sent |= BIT_ULL(scope->signal - 1);
 		scope = scope->parent;
 	}
 }
@@ -499,7 +502,6 @@ static void finish_cancel(struct chan_scope *scope,
 {
 	struct channel *ch;
 
-	scope->canceling = false;
 	list_for_each_entry(ch, &scope->channels, in_scope)
 		channel_finish_cancel(ch);
 	notify_pollers(scope, EPOLLHUP);
@@ -511,6 +513,13 @@ static void finish_cancel(struct chan_scope *scope,
 	}
 	signal_members(scope, top);
 	begin_grace(scope);
+}
+
+/* It was cancelled before, but those around it were not. */
+static void pass_cancel(struct chan_scope *scope, const struct chan_scope *top)
+{
+	if (scope->pgrp)
+		signal_members(scope, top);
 }
 
 /**
@@ -528,10 +537,14 @@ void scope_cancel_locked(struct chan_scope *scope, u32 cause, u32 parked)
 		if (s->state != CHAN_SCOPE_CANCELED)
 			begin_cancel(s, scope, cause, parked);
 	}
+	/* Those inside first: until then it is known who around them is new. */
 	for (s = scope_first_inside(scope); s;
 	     s = scope_next_inside(s, scope)) {
 		if (s->canceling)
 			finish_cancel(s, scope);
+		else
+			pass_cancel(s, scope);
+		s->canceling = false;
 	}
 	watch_members();
 }

@@ -122,7 +122,7 @@ struct scope_binding;
  * @bound_once: a group has been bound
  * @cred: of the opener; constant
  * @canceler: of the opener of the scope that the cancel began at
- * @canceling: is being cancelled at this moment, nobody has been told yet
+ * @canceling: is being cancelled at this moment, not everybody has been told yet
  * @owner: the process that has opened it, or bound it last
  * @comm: its name
  * @file: the open file; %NULL when it is gone

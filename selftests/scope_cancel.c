@@ -1016,6 +1016,19 @@ TEST_F(levels, past_one_that_was_cancelled_before)
 	EXPECT_TRUE(canceled_with(self->ctl[3], EIO));
 }
 
+/* What it was cancelled with before had no signal; what is around it has. */
+TEST_F(levels, who_was_cancelled_before_is_sent_the_signal_all_the_same)
+{
+	int i;
+
+	ASSERT_EQ(0, cancel_scope(self->ctl[2], EIO));
+	EXPECT_EQ(LEVELS, scope_info(self->ctl[0]).members);
+	ASSERT_EQ(0, set_scope(self->ctl[0], 0, NEVER, SIGTERM, 0));
+	ASSERT_EQ(0, cancel_scope(self->ctl[0], EDOM));
+	for (i = 0; i < LEVELS; i++)
+		EXPECT_EQ(OP_KILLED(SIGTERM), finish_as(&self->host[i]));
+}
+
 /* Each order of three, by an error for each. The first from above stands. */
 static void cancel_in_order(struct __test_metadata *_metadata, FIXTURE_DATA(levels) * self,
 			    const int order[3])
