@@ -232,25 +232,23 @@ serve_first(struct match *m, struct chan_op *found, const struct chan_op *op,
 			continue;
 		}
 		err = recv_fits(receiver, len);
-		if (err) {
-			if (!reject_receiver(m, receiver, len, err)) {
-				if (sends)
-					return MATCH_LOST;
-				continue;
-			}
-			if (!--*batch)
-				return MATCH_AGAIN;
-			if (sends)
-				return MATCH_DONE;
-			continue;
-		}
-		met = meet_parked(found, other);
+		if (!err)
+			met = meet_parked(found, other);
+		else if (reject_receiver(m, receiver, len, err))
+			met = CALL_MET;
+		else
+			met = sends ? CALL_LOST : CALL_MISSED;
 		if (met == CALL_LOST)
 			return MATCH_LOST;
 		if (met == CALL_MISSED)
 			continue;
-		deal(m, sender, receiver);
-		return --*batch ? MATCH_DONE : MATCH_AGAIN;
+		if (!err)
+			deal(m, sender, receiver);
+		if (!--*batch)
+			return MATCH_AGAIN;
+		/* A sender is still there for others if its message did not fit. */
+		if (sends || !err)
+			return MATCH_DONE;
 	}
 	return MATCH_WAIT;
 }

@@ -456,13 +456,13 @@ static void signal_members(struct chan_scope *scope,
 	u64 sent = 0;
 
 	for (;;) {
-		u64 signal = scope->signal && scope->canceling ?
-				     BIT_ULL(scope->signal - 1) :
-				     0;
+		if (scope->canceling && scope->signal) {
+			u64 bit = BIT_ULL(scope->signal - 1);
 
-		if (signal & ~sent)
-			group_signal(pgrp, scope->signal, top->cred);
-		sent |= signal;
+			if (!(sent & bit))
+				group_signal(pgrp, scope->signal, top->cred);
+			sent |= bit;
+		}
 		if (scope == top)
 			break;
 		scope = scope->parent;
@@ -515,13 +515,6 @@ static void finish_cancel(struct chan_scope *scope,
 	begin_grace(scope);
 }
 
-/* It was cancelled before, but those around it were not. */
-static void pass_cancel(struct chan_scope *scope, const struct chan_scope *top)
-{
-	if (scope->pgrp)
-		signal_members(scope, top);
-}
-
 /**
  * scope_cancel_locked - cancel a scope and those inside, unless done before
  * @scope: the scope, which the caller refers to; under scopes_lock
@@ -537,13 +530,16 @@ void scope_cancel_locked(struct chan_scope *scope, u32 cause, u32 parked)
 		if (s->state != CHAN_SCOPE_CANCELED)
 			begin_cancel(s, scope, cause, parked);
 	}
-	/* Those inside first: until then it is known who around them is new. */
+	/*
+	 * Those inside come first, so who around them is being cancelled still says
+	 * so: that is news for the members of one that was cancelled before, too.
+	 */
 	for (s = scope_first_inside(scope); s;
 	     s = scope_next_inside(s, scope)) {
 		if (s->canceling)
 			finish_cancel(s, scope);
-		else
-			pass_cancel(s, scope);
+		else if (s->pgrp)
+			signal_members(s, scope);
 		s->canceling = false;
 	}
 	watch_members();

@@ -2028,6 +2028,20 @@ static void wait_at_gate(struct select_op *op)
 		sched_yield();
 }
 
+static void open_gate(struct select_op *op)
+{
+	__atomic_store_n(&op->flag, 1, __ATOMIC_RELEASE);
+}
+
+/* A processor, see hold_cpu(), with another for those who go on. */
+#define skip_unless_one_can_be_held()						\
+do {										\
+	if (!is_root())							\
+		SKIP(return, "a real-time task takes CAP_SYS_NICE");		\
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)					\
+		SKIP(return, "takes two processors");				\
+} while (0)
+
 static void disturb(struct __test_metadata *_metadata, enum disturbance what,
 		    struct select_op *recv, struct select_op *send, int fd)
 {
@@ -2131,7 +2145,7 @@ static void offer_and(struct __test_metadata *_metadata, int ctl, enum disturban
 	park_select(_metadata, recv, what == KILL_RECEIVER ? 0 : how);
 
 	ASSERT_TRUE(hold_cpu(tid_of(recv), tid_of(send)));
-	__atomic_store_n(&send->flag, 1, __ATOMIC_RELEASE);
+	open_gate(send);
 	ASSERT_TRUE(spin_until(all_parked(pair, 3, 0, 0)));
 	/* It is woken a moment after it has been chosen. */
 	ASSERT_TRUE(spin_until(state_of(tid_of(recv)) == 'R'));
@@ -2151,10 +2165,7 @@ TEST_F(meet, offered_a_borrowed_message)
 {
 	int what;
 
-	if (!is_root())
-		SKIP(return, "a real-time task takes CAP_SYS_NICE");
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "takes two processors");
+	skip_unless_one_can_be_held();
 	for (what = 0; what < DISTURBANCES; what++) {
 		TH_LOG("disturbance %d", what);
 		offer_and(_metadata, self->ctl, what, variant->how, PLAINLY);
@@ -2188,7 +2199,7 @@ static void pass_by(struct __test_metadata *_metadata, int ctl, unsigned int how
 	park_select(_metadata, recv, how);
 
 	ASSERT_TRUE(hold_cpu(tid_of(recv), tid_of(send)));
-	__atomic_store_n(&send->flag, 1, __ATOMIC_RELEASE);
+	open_gate(send);
 	ASSERT_TRUE(spin_until(parked_are(offer.recv, 0, 0)));
 	EXPECT_EQ(4, put(line.send, "kept"));
 	poke(send);
@@ -2206,10 +2217,7 @@ static void pass_by(struct __test_metadata *_metadata, int ctl, unsigned int how
 
 TEST_F(meet, passed_by)
 {
-	if (!is_root())
-		SKIP(return, "a real-time task takes CAP_SYS_NICE");
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "takes two processors");
+	skip_unless_one_can_be_held();
 	pass_by(_metadata, self->ctl, variant->how, true);
 	pass_by(_metadata, self->ctl, variant->how, false);
 }
@@ -2246,9 +2254,9 @@ static void park_early(struct __test_metadata *_metadata, int ctl, unsigned int 
 	park_select(_metadata, select, how);
 
 	ASSERT_TRUE(hold_cpu(tid_of(select), tid_of(send)) && bind_to(tid_of(early), 1));
-	__atomic_store_n(&send->flag, 1, __ATOMIC_RELEASE);
+	open_gate(send);
 	ASSERT_TRUE(spin_until(parked_are(offer.recv, 0, 0)));
-	__atomic_store_n(&early->flag, 1, __ATOMIC_RELEASE);
+	open_gate(early);
 	ASSERT_TRUE(spin_until(parked_are(pair.recv, sends, !sends)));
 	poke(send);
 	ASSERT_TRUE(spin_until(parked_are(pair.recv, 1, 1)));
@@ -2272,10 +2280,7 @@ static void park_early(struct __test_metadata *_metadata, int ctl, unsigned int 
 
 TEST_F(meet, parked_early)
 {
-	if (!is_root())
-		SKIP(return, "a real-time task takes CAP_SYS_NICE");
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "takes two processors");
+	skip_unless_one_can_be_held();
 	park_early(_metadata, self->ctl, variant->how, true);
 	park_early(_metadata, self->ctl, variant->how, false);
 }
@@ -2899,7 +2904,7 @@ static struct select_op *park_closed(struct __test_metadata *_metadata, int ctl,
 	add_poll(op, sock, POLLIN);
 	op->first = close_later;
 	park_select(_metadata, op, how);
-	__atomic_store_n(&op->flag, 1, __ATOMIC_RELEASE);
+	open_gate(op);
 	ASSERT_TRUE(wait_until(gate_of(op) == 2));
 	if (!(how & IN_THREAD)) {
 		close(recv);

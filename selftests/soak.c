@@ -681,12 +681,14 @@ int main(int argc, char **argv)
 		read_text(LIMIT_FILE, limit, sizeof(limit));
 		snprintf(enough, sizeof(enough), "%d", LIMIT);
 		write_text(LIMIT_FILE, enough);
+		has_shadow = kernel_shadows();
 		/* Addresses as they are: which areas share a page of shadow? */
 		read_text(POINTERS_FILE, pointers, sizeof(pointers));
-		write_text(POINTERS_FILE, "1");
-		has_shadow = kernel_shadows();
+		if (has_shadow)
+			write_text(POINTERS_FILE, "1");
 		soak_it();
-		write_text(POINTERS_FILE, pointers);
+		if (has_shadow)
+			write_text(POINTERS_FILE, pointers);
 		write_text(LIMIT_FILE, limit);
 	}
 	ksft_finished();

@@ -55,9 +55,9 @@
  * bound keeps nobody out: its channels are as those of its parent.
  *
  * A bound scope ends when its file is gone and no member is left.  Its channels
- * are then of no use to anybody, those that were adopted return to the root scope,
- * new, and a scope that was opened inside it and still has a file is cancelled
- * with %EOWNERDEAD.
+ * are then of no use to anybody, those that were adopted return to the root
+ * scope, new, and a scope that was opened inside it and still has a file is
+ * cancelled with %EOWNERDEAD.
  *
  * Cancelling (%CHAN_IOC_SCOPE_CANCEL, a deadline, a deadlock, or an owner that
  * goes while members live) is final, and the first cause stands.  It reaches
@@ -575,8 +575,8 @@ struct chan_adopt {
  * Errors: %EPERM the group holds neither the caller nor a child of it, or does
  * not exist; it holds the init of the caller's pid namespace, or of one around
  * it; or the scope is inside another, and the caller may not send a signal to
- * each process of the group; %EBUSY the group is bound to a scope, this one or another, or the
- * scope has members; %ECANCELED the scope was cancelled.
+ * each process of the group; %EBUSY the group is bound to a scope, this one or
+ * another, or the scope has members; %ECANCELED the scope was cancelled.
  */
 #define CHAN_IOC_SCOPE_BIND	_IOWR(CHAN_IOC_MAGIC, 0x07, struct chan_scope_bind)
 
