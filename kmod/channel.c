@@ -183,6 +183,18 @@ void channel_end(struct channel *ch, u32 state, u32 cause)
 }
 
 /**
+ * channel_remove - the device of a named channel is gone
+ * @ch: the channel; ends unless it has ended before, and never begins anew
+ */
+void channel_remove(struct channel *ch)
+{
+	spin_lock(&ch->lock);
+	ch->removed = true;
+	spin_unlock(&ch->lock);
+	channel_end(ch, CHAN_STATE_REMOVED, ENODEV);
+}
+
+/**
  * channel_begin_cancel - end a channel, because its scope is cancelled
  * @ch: the channel
  * @parked: positive errno for those who are parked now
@@ -234,14 +246,15 @@ static u32 hangup_state(const struct channel *ch, fmode_t mode)
 /* Has it ended only as far as those go who have it open? */
 static bool can_begin_anew(const struct channel *ch)
 {
+	if (!ch->named || ch->removed)
+		return false;
 	switch (ch->match.state) {
 	case CHAN_STATE_OPEN:
-	case CHAN_STATE_REMOVED:
 		return false;
 	case CHAN_STATE_CANCELED:
-		return ch->named && !ch->adopted;
+		return !ch->adopted;
 	default:
-		return ch->named;
+		return true;
 	}
 }
 
@@ -328,7 +341,7 @@ int channel_adopt(struct channel *ch, fmode_t mode, struct chan_scope *guard)
 	int err = 0;
 
 	spin_lock(&ch->lock);
-	if (ch->match.state == CHAN_STATE_REMOVED)
+	if (ch->removed)
 		err = -ENODEV;
 	else if (ch->match.state || ch->match.nr_msgs || ch->match.senders.nr ||
 		 ch->match.receivers.nr ||

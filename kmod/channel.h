@@ -54,6 +54,7 @@ struct seq_file;
  * @hangup: the channel ends when one side has no file left
  * @named: has a device node; constant
  * @adopted: a named one that is not the root's
+ * @removed: a named one whose device is gone
  * @recv_pollers: poll waiters that want to receive
  * @send_pollers: poll waiters that want to send
  * @ref: one for each open file, one for the device node
@@ -74,6 +75,7 @@ struct channel {
 	bool hangup;
 	bool named;
 	bool adopted;
+	bool removed;
 	wait_queue_head_t recv_pollers;
 	wait_queue_head_t send_pollers;
 	struct kref ref;
@@ -148,6 +150,7 @@ void channel_detach(struct channel *ch, fmode_t mode);
 __poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait,
 		      const struct task_struct *self);
 void channel_end(struct channel *ch, u32 state, u32 cause);
+void channel_remove(struct channel *ch);
 void channel_begin_cancel(struct channel *ch, u32 parked);
 void channel_finish_cancel(struct channel *ch);
 void channel_set_guard(struct channel *ch, struct chan_scope *guard);

@@ -779,13 +779,12 @@ enum match_verdict match_put_back(struct match *m, struct chan_msg *msg)
 	return MATCH_DONE;
 }
 
-/* Is there something left to end?  A cancel reaches what is closed, too. */
+/* Is there something left to end?  A cancel reaches what has ended, too. */
 static bool can_end(const struct match *m, u32 state)
 {
 	if (m->state == CHAN_STATE_OPEN)
 		return true;
-	return state == CHAN_STATE_CANCELED && m->state != state &&
-	       m->state != CHAN_STATE_REMOVED;
+	return state == CHAN_STATE_CANCELED && m->state != state;
 }
 
 /**

@@ -257,7 +257,7 @@ static void node_remove(struct chan_node *node)
 {
 	xa_erase(&nodes, node->dev.devt - first_devt);
 	device_del(&node->dev);
-	channel_end(node->ch, CHAN_STATE_REMOVED, ENODEV);
+	channel_remove(node->ch);
 	put_device(&node->dev);
 }
 

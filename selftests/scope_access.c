@@ -1608,6 +1608,30 @@ TEST_F(adopted, can_be_removed)
 	returned(_metadata, &self->dev, &self->stranger);
 }
 
+/* What was in line is nobody's when the scope has gone, and the device before it. */
+TEST_F(adopted, removed_goes_with_the_scope)
+{
+	struct pair ends, pair = adopt_device(_metadata, &self->dev, self->ctl);
+	char byte;
+
+	ends = given(_metadata, &self->stranger, pair);
+	put_in_line(_metadata, pair.send);
+	ASSERT_EQ(0, device_remove(&self->dev));
+	EXPECT_EQ(-EACCES, get_as(&self->stranger, ends.recv));
+	EXPECT_EQ(1, read(pair.recv, &byte, 1));
+	ASSERT_EQ(0, cancel_scope(self->ctl, EIO));
+	EXPECT_EQ(CHAN_STATE_CANCELED, info(pair.send).state);
+	EXPECT_EQ(0, info(pair.send).buffered);
+	EXPECT_EQ(-ECANCELED, result(read(pair.recv, &byte, 1)));
+	EXPECT_EQ(-ECANCELED, put(pair.send, "x"));
+	ASSERT_TRUE(stop_actor(&self->member));
+	close(self->ctl);
+	EXPECT_EQ(-ECANCELED, get_as(&self->stranger, ends.recv));
+	closed_by(&self->stranger, ends);
+	close(pair.recv);
+	EXPECT_EQ(-ENODEV, adopt(open_scope(_metadata), pair.send));
+}
+
 TEST_F(adopted, can_be_removed_with_nobody_at_it)
 {
 	int fd = device_open(&self->dev, O_RDWR);

@@ -431,6 +431,10 @@ TEST_F(match, the_end_is_told_in_batches_and_the_first_cause_stands)
 	EXPECT_FALSE(match_release(&self->m, 2));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(-ENODEV, tx[i].op.status);
+	/* But for a cancel. */
+	EXPECT_TRUE(match_end(&self->m, CHAN_STATE_CANCELED, ECANCELED));
+	EXPECT_FALSE(match_end(&self->m, CHAN_STATE_CANCELED, EIO));
+	EXPECT_EQ(ECANCELED, self->m.cause);
 }
 
 /* One task with an operation on each of two channels. */

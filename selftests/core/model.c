@@ -640,9 +640,7 @@ int model_leave(struct model *m, int call)
 bool model_end(struct model *m, int ch, unsigned int state, unsigned int cause)
 {
 	struct model_channel *c = &m->channels[ch];
-	bool cancel = state == CHAN_STATE_CANCELED &&
-		      c->state != CHAN_STATE_CANCELED &&
-		      c->state != CHAN_STATE_REMOVED;
+	bool cancel = state == CHAN_STATE_CANCELED && c->state != state;
 
 	if (c->state && !cancel)
 		return false;

@@ -107,8 +107,8 @@
  *
  * Apart from a named channel that starts anew at the first open after the last
  * file on it is gone, a channel leaves %CHAN_STATE_OPEN once: the first cause
- * stands.  A cancel alone reaches a channel that is closed, failed or broken,
- * too: every operation in a cancelled scope is %ECANCELED.
+ * stands.  A cancel alone reaches a channel that has ended otherwise, too: every
+ * operation in a cancelled scope is %ECANCELED.
  */
 enum chan_state {
 	CHAN_STATE_OPEN		= 0,
@@ -532,7 +532,8 @@ struct chan_adopt {
  * CHAN_IOC_DEV_REMOVE - remove ``/dev/chan-NAME``
  *
  * On ``/dev/chanctl``, with CAP_SYS_ADMIN, else %EPERM.  The node goes at
- * once; files open on it stay, and find the channel in %CHAN_STATE_REMOVED.
+ * once; files open on it stay, and find the channel in %CHAN_STATE_REMOVED
+ * unless it had ended before.
  *
  * Errors: %ENOENT there is none of that name that was added so.
  */
