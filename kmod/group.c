@@ -102,6 +102,25 @@ static bool may_signal(struct task_struct *process, void *data)
 }
 
 /**
+ * current_may_be_signaled - may somebody else send signals to this process?
+ * @cred: with these permissions
+ *
+ * Return: true if so; that everybody may signal itself does not count.
+ */
+bool current_may_be_signaled(const struct cred *cred)
+{
+	const struct cred *own = override_creds(cred);
+	bool may;
+
+	rcu_read_lock();
+	/* Whose permissions kill_pgrp() looks at. */
+	may = may_signal(current->group_leader, NULL);
+	rcu_read_unlock();
+	revert_creds(own);
+	return may;
+}
+
+/**
  * group_may_be_signaled - may the caller send signals to a group?
  * @pgrp: the group
  *

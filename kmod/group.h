@@ -24,6 +24,7 @@ struct group_census {
 
 bool group_holds_child(struct pid *pgrp);
 bool group_holds_init(struct pid *pgrp);
+bool current_may_be_signaled(const struct cred *cred);
 bool group_may_be_signaled(struct pid *pgrp);
 void group_count(struct pid *pgrp, struct group_census *census);
 bool group_for_each(struct pid *pgrp,

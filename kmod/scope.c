@@ -645,11 +645,7 @@ static void scope_end(struct chan_scope *scope)
 	module_put(THIS_MODULE);
 }
 
-/**
- * scope_close - the file of a scope is gone
- * @scope: the scope, not to be touched any more
- */
-void scope_close(struct chan_scope *scope)
+static void close_at_once(struct chan_scope *scope)
 {
 	mutex_lock(&scopes_lock);
 	WRITE_ONCE(scope->file, NULL);
@@ -663,6 +659,44 @@ void scope_close(struct chan_scope *scope)
 		scope_end(scope);
 	scope_put(scope);
 	mutex_unlock(&scopes_lock);
+}
+
+/**
+ * struct scope_closing - a scope that is closed by the workqueue
+ * @work: does it
+ * @scope: the scope
+ */
+struct scope_closing {
+	struct work_struct work;
+	struct chan_scope *scope;
+};
+
+static void closing_work_fn(struct work_struct *work)
+{
+	close_at_once(container_of(work, struct scope_closing, work)->scope);
+}
+
+/**
+ * scope_close - the file of a scope is gone
+ * @scope: the scope, not to be touched any more
+ *
+ * Everybody may signal itself: a setuid program, say, that lets go of the last
+ * file would hit itself with what the scope may not send to it.  So another task
+ * closes for it.
+ */
+void scope_close(struct chan_scope *scope)
+{
+	struct scope_closing closing = { .scope = scope };
+
+	if (!scope_holds(scope, current) ||
+	    current_may_be_signaled(scope->cred)) {
+		close_at_once(scope);
+		return;
+	}
+	INIT_WORK_ONSTACK(&closing.work, closing_work_fn);
+	queue_work(workqueue, &closing.work);
+	flush_work(&closing.work);
+	destroy_work_on_stack(&closing.work);
 }
 
 /* --- Members go --- */

@@ -445,6 +445,21 @@ TEST_F(users, nor_by_its_owners_death)
 	EXPECT_EQ(EOWNERDEAD, info_as(&self->setuid, inner).cause);
 }
 
+/* Nor by its own hand, as who lets go of the last file. */
+TEST_F(users, nor_as_the_last_owner)
+{
+	int ctl = give(&self->setuid, self->ctl);
+
+	ASSERT_EQ(0, become_as(&self->setuid, 0));
+	ASSERT_EQ(0, set_as(&self->owner, self->there, 0, 0, SIGTERM, 0));
+	close(self->ctl);
+	self->ctl = -1;
+	ASSERT_EQ(0, close_as(&self->owner, self->there));
+	ASSERT_EQ(0, close_as(&self->setuid, ctl));
+	EXPECT_EQ(ACT_GONE, finish_as(&self->own));
+	EXPECT_TRUE(is_well(&self->setuid));
+}
+
 /* Nor by way of a scope that it has opened itself. */
 TEST_F(users, nor_does_one_reach_inside)
 {
