@@ -11,9 +11,10 @@ make_selftests() {
 	make -C "$ROOT/selftests" KSELFTESTS="$KSELFTESTS" OUTPUT="$SUITES_BUILT" "$@"
 }
 
+# build_selftests TARGET: all of them, or proof, see selftests/Makefile.
 build_selftests() {
 	mkdir -p "$SUITES_BUILT"
-	step "Build the selftests" make_selftests -j"$(nproc)"
+	step "Build the selftests" make_selftests -j"$(nproc)" "$1"
 }
 
 # list_suites [TARGET]: the names of all, or what TARGET of selftests/Makefile lists.
