@@ -31,6 +31,7 @@
  *           files->file_lock             (deadlock.c)
  *
  *     users_lock (user.c, mutex)         the table of users
+ *     cancel_waiters.lock (scope.c)      who waits for the end of a cancel
  *     files->file_lock                   whether a task owns a scope; inside
  *                                        nothing of ours
  *

@@ -399,7 +399,7 @@ static bool examine_all(void)
 		if (is_deadlocked(s))
 			scope_cancel_locked(s, EDEADLK, EDEADLK);
 		/* Others want the lock, too. */
-		mutex_unlock(&scopes_lock);
+		scopes_unlock();
 		cond_resched();
 		mutex_lock(&scopes_lock);
 	}

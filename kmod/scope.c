@@ -20,6 +20,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <linux/wait.h>
 
 #include <linux/chan.h>
 
@@ -57,6 +58,10 @@ struct scope_binding {
 
 /* See scope.h. */
 DEFINE_MUTEX(scopes_lock);
+
+/* Odd from before a first channel is cancelled until scopes_lock is dropped. */
+static u32 cancel_seq;
+static DECLARE_WAIT_QUEUE_HEAD(cancel_waiters);
 
 static DEFINE_HASHTABLE(bindings, 8);
 static struct workqueue_struct *workqueue;
@@ -482,12 +487,39 @@ static void begin_grace(struct chan_scope *scope)
 	}
 }
 
+/* What is found cancelled from now on is so in part: see scope_await_cancel(). */
+static void enter_cancel(void)
+{
+	lockdep_assert_held(&scopes_lock);
+	if (cancel_seq % 2)
+		return;
+	WRITE_ONCE(cancel_seq, cancel_seq + 1);
+	/* Pairs with that of scope_await_cancel(). */
+	smp_wmb();
+}
+
+/**
+ * scopes_unlock - drop scopes_lock, under which something may have been cancelled
+ */
+void scopes_unlock(void)
+{
+	bool over = cancel_seq % 2;
+
+	/* Who sees it sees all of the cancel. */
+	if (over)
+		smp_store_release(&cancel_seq, cancel_seq + 1);
+	mutex_unlock(&scopes_lock);
+	if (over && wq_has_sleeper(&cancel_waiters))
+		wake_up_all(&cancel_waiters);
+}
+
 /* Nothing succeeds from now on; nobody is told yet. */
 static void begin_cancel(struct chan_scope *scope, const struct chan_scope *top,
 			 u32 cause, u32 parked)
 {
 	struct channel *ch;
 
+	enter_cancel();
 	WRITE_ONCE(scope->state, CHAN_SCOPE_CANCELED);
 	scope->canceling = true;
 	scope->cause = cause;
@@ -552,8 +584,23 @@ void scope_cancel_locked(struct chan_scope *scope, u32 cause, u32 parked)
  */
 void scope_await_cancel(void)
 {
-	mutex_lock(&scopes_lock);
-	mutex_unlock(&scopes_lock);
+	u32 seq;
+
+	might_sleep();
+	/* For lockdep: it waits for who has it. */
+	might_lock(&scopes_lock);
+	/* First what was found, then whether that is all of it. */
+	smp_rmb();
+	seq = smp_load_acquire(&cancel_seq);
+	if (seq % 2 == 0)
+		return;
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		/* Who cancels inherits the priority of who waits. */
+		mutex_lock(&scopes_lock);
+		mutex_unlock(&scopes_lock);
+		return;
+	}
+	wait_event(cancel_waiters, smp_load_acquire(&cancel_seq) != seq);
 }
 
 /**
@@ -565,7 +612,7 @@ void scope_cancel(struct chan_scope *scope, u32 cause)
 {
 	mutex_lock(&scopes_lock);
 	scope_cancel_locked(scope, cause, ECANCELED);
-	mutex_unlock(&scopes_lock);
+	scopes_unlock();
 }
 
 static void alarm_rings(struct work_struct *work)
@@ -586,7 +633,7 @@ static void alarm_rings(struct work_struct *work)
 		watch_members();
 	}
 	scope_put(scope);
-	mutex_unlock(&scopes_lock);
+	scopes_unlock();
 }
 
 /* --- The end --- */
@@ -610,6 +657,7 @@ static void move_channel(struct channel *ch, struct chan_scope *to)
  */
 static void return_channel(struct channel *ch)
 {
+	enter_cancel();
 	channel_begin_cancel(ch, ECANCELED);
 	channel_finish_cancel(ch);
 	channel_disown(ch);
@@ -658,7 +706,7 @@ static void close_at_once(struct chan_scope *scope)
 	else if (is_vacant(scope))
 		scope_end(scope);
 	scope_put(scope);
-	mutex_unlock(&scopes_lock);
+	scopes_unlock();
 }
 
 /**
@@ -774,7 +822,7 @@ static bool watch_all(void)
 		more |= watch_one(s);
 	scope_walk_end();
 	dying = root.census.dying;
-	mutex_unlock(&scopes_lock);
+	scopes_unlock();
 	if (more)
 		watch_members();
 	return dying;

@@ -51,7 +51,8 @@ struct seq_file;
  * Who is told of a cancel succeeds nowhere any more.  The parked are told after
  * all channels have ended; who comes and finds one of them ended, or looks at it by
  * poll or CHAN_IOC_INFO, waits until the others are, too, before he returns: see
- * scope_await_cancel().
+ * scope_await_cancel().  He need not take the lock for it, or hundreds who are told
+ * at once would have it one after the other.
  *
  * A signal, a kill, a fault, a close at each step: everything but the wait takes
  * place under scopes_lock and does not sleep for anybody but that lock.  The
@@ -219,6 +220,7 @@ struct chan_scope *scope_first_inside(struct chan_scope *top);
 struct chan_scope *scope_next_inside(struct chan_scope *scope,
 				     const struct chan_scope *top);
 void scope_cancel_locked(struct chan_scope *scope, u32 cause, u32 parked);
+void scopes_unlock(void);
 struct chan_scope *scope_root(void);
 bool scope_has_alarm(const struct chan_scope *scope);
 

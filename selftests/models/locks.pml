@@ -103,7 +103,10 @@ proctype Cancel()
 	unlock(SCOPES)
 }
 
-/* Found one channel cancelled: transfer_await_cancel(), scope_await_cancel() */
+/*
+ * Found one channel cancelled: transfer_await_cancel(), scope_await_cancel().  To wait
+ * for who has the lock is as good as to take it.
+ */
 proctype Await(byte ch)
 {
 	lock(ch);

@@ -81,6 +81,8 @@ RUNS=(
 	'ok full scope INSIDE EXITS'
 	'caught quick scope OUTSIDE MUTANT_ONE_PASS'
 	'caught full scope OUTSIDE MUTANT_NO_AWAIT'
+	'caught quick scope OUTSIDE MUTANT_ENTER_LATE'
+	'caught quick scope MUTANT_PLAIN_UNLOCK'
 	'caught full scope INSIDE MUTANT_BIND_CANCELED'
 	'caught quick scope MUTANT_CLOSE_FORGETS'
 	'ok quick instant'

@@ -11,6 +11,7 @@
 #define NOBODY	3
 
 bit scopes_lock;
+byte cancel_seq;		/* odd: a cancel is under way */
 bit canceled[NSCOPE];		/* the state of a scope */
 bit canceling[NSCOPE];
 byte top_of[NSCOPE];		/* where its cancel began */
@@ -31,12 +32,24 @@ byte nr_tasks;
 
 inline lock_scopes()
 {
-	atomic { !scopes_lock -> scopes_lock = 1 }
+	atomic { !scopes_lock -> scopes_lock = 1; assert(cancel_seq % 2 == 0) }
 }
 
+/* Nothing has been cancelled under it. */
 inline unlock_scopes()
 {
 	d_step { assert(scopes_lock); scopes_lock = 0 }
+}
+
+inline scopes_unlock()
+{
+	d_step { assert(scopes_lock); cancel_seq = cancel_seq + cancel_seq % 2 };
+	scopes_lock = 0
+}
+
+inline enter_cancel()
+{
+	d_step { cancel_seq = cancel_seq + 1 - cancel_seq % 2 }
 }
 
 /* scope_put() */
@@ -63,10 +76,16 @@ inline scope_put(PUT)
 /* begin_cancel(), channel_begin_cancel() */
 inline begin_cancel(WHICH, FROM)
 {
+#ifndef MUTANT_ENTER_LATE
+	enter_cancel();
+#endif
 	canceled[WHICH] = 1;
 	canceling[WHICH] = 1;
 	top_of[WHICH] = FROM;
-	ch_canceled[WHICH] = 1
+	ch_canceled[WHICH] = 1;
+#ifdef MUTANT_ENTER_LATE
+	enter_cancel()
+#endif
 }
 
 /* channel_finish_cancel(), match_release(); signal_members() */
@@ -134,7 +153,7 @@ proctype Cancel(byte s)
 	lock_scopes();
 	assert(!freed[s]);
 	scope_cancel_locked(s);
-	unlock_scopes();
+	scopes_unlock();
 	nr_done++
 }
 
@@ -158,7 +177,11 @@ proctype Close(byte s)
 	:: else
 	fi;
 	scope_put(s);
+#ifdef MUTANT_PLAIN_UNLOCK
 	unlock_scopes();
+#else
+	scopes_unlock();
+#endif
 	nr_done++
 }
 
@@ -206,7 +229,8 @@ end:	do
 		!scopes_lock && ((bound[OUTER] && !file[OUTER] && VACANT(OUTER)) ||
 				 (bound[MIDDLE] && !file[MIDDLE] && VACANT(MIDDLE)) ||
 				 (bound[INNER] && !file[INNER] && VACANT(INNER))) ->
-		scopes_lock = 1
+		scopes_lock = 1;
+		assert(cancel_seq % 2 == 0)
 	   };
 	   x = INNER;
 	   do
@@ -220,7 +244,7 @@ end:	do
 	      fi
 	   od;
 	   x = 0;
-	   unlock_scopes()
+	   scopes_unlock()
 	od
 }
 
@@ -241,8 +265,12 @@ inline operate(s, may_park)
 	:: outcome == 1 ->
 		/* transfer_await_cancel(), scope_await_cancel() */
 #ifndef MUTANT_NO_AWAIT
-		lock_scopes();
-		unlock_scopes();
+		seq = cancel_seq;
+		if
+		:: seq % 2 == 0
+		:: seq % 2 == 1 -> cancel_seq != seq
+		fi;
+		seq = 0;
 #endif
 		told = s
 	:: outcome == 2 ->
@@ -256,7 +284,7 @@ inline operate(s, may_park)
 
 proctype User(byte a, b; bit park)
 {
-	byte told = NOBODY, outcome;
+	byte told = NOBODY, outcome, seq;
 
 	operate(a, park);
 	operate(b, 0);
