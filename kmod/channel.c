@@ -154,19 +154,18 @@ static void finish_end(struct channel *ch)
  * With @parked, those who are parked are to be told that instead.  Who gets true
  * calls finish_end().
  */
-static bool end_as(struct channel *ch, u32 state, u32 cause, u32 parked)
+static bool end_as(struct channel *ch, u32 state, u32 cause, u32 parked,
+		   struct list_head *dropped)
 {
-	LIST_HEAD(dropped);
 	bool ended;
 
 	spin_lock(&ch->lock);
 	ended = begin_end(ch, state, cause);
 	if (ended) {
 		ch->match.parked_cause = parked;
-		drop_useless(&ch->match, &dropped);
+		drop_useless(&ch->match, dropped);
 	}
 	spin_unlock(&ch->lock);
-	msg_free_list(&dropped);
 	return ended;
 }
 
@@ -178,8 +177,11 @@ static bool end_as(struct channel *ch, u32 state, u32 cause, u32 parked)
  */
 void channel_end(struct channel *ch, u32 state, u32 cause)
 {
-	if (end_as(ch, state, cause, 0))
+	LIST_HEAD(dropped);
+
+	if (end_as(ch, state, cause, 0, &dropped))
 		finish_end(ch);
+	msg_free_list(&dropped);
 }
 
 /**
@@ -198,13 +200,15 @@ void channel_remove(struct channel *ch)
  * channel_begin_cancel - end a channel, because its scope is cancelled
  * @ch: the channel
  * @parked: positive errno for those who are parked now
+ * @dropped: gets what is buffered, for the caller to free without a lock
  *
  * From now on nothing succeeds on it.  A channel that has ended before is
- * cancelled, too: what is buffered in it is dropped.
+ * cancelled, too.
  */
-void channel_begin_cancel(struct channel *ch, u32 parked)
+void channel_begin_cancel(struct channel *ch, u32 parked,
+			  struct list_head *dropped)
 {
-	end_as(ch, CHAN_STATE_CANCELED, ECANCELED, parked);
+	end_as(ch, CHAN_STATE_CANCELED, ECANCELED, parked, dropped);
 }
 
 /**
@@ -359,17 +363,15 @@ int channel_adopt(struct channel *ch, fmode_t mode, struct chan_scope *guard)
 /**
  * channel_disown - let everybody use an adopted channel again
  * @ch: the channel, cancelled; begins anew when nobody has it open
+ * @dropped: gets what it has kept, as by channel_begin_cancel()
  */
-void channel_disown(struct channel *ch)
+void channel_disown(struct channel *ch, struct list_head *dropped)
 {
-	LIST_HEAD(dropped);
-
 	spin_lock(&ch->lock);
 	ch->adopted = false;
 	set_guard(ch, NULL);
-	reset_unused(ch, &dropped);
+	reset_unused(ch, dropped);
 	spin_unlock(&ch->lock);
-	msg_free_list(&dropped);
 }
 
 /**

@@ -152,11 +152,12 @@ __poll_t channel_poll(struct channel *ch, struct file *file, poll_table *wait,
 		      const struct task_struct *self);
 void channel_end(struct channel *ch, u32 state, u32 cause);
 void channel_remove(struct channel *ch);
-void channel_begin_cancel(struct channel *ch, u32 parked);
+void channel_begin_cancel(struct channel *ch, u32 parked,
+			  struct list_head *dropped);
 void channel_finish_cancel(struct channel *ch);
 void channel_set_guard(struct channel *ch, struct chan_scope *guard);
 int channel_adopt(struct channel *ch, fmode_t mode, struct chan_scope *guard);
-void channel_disown(struct channel *ch);
+void channel_disown(struct channel *ch, struct list_head *dropped);
 
 int channel_configure(struct channel *ch, const u32 *capacity,
 		      const u32 *max_msg);

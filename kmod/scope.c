@@ -30,6 +30,7 @@
 #include "scope.h"
 #include "trace.h"
 #include "user.h"
+#include "usercopy.h"
 #include "wait.h"
 
 /* How often the census is taken while somebody waits for it. */
@@ -62,6 +63,8 @@ DEFINE_MUTEX(scopes_lock);
 /* Odd from before a first channel is cancelled until scopes_lock is dropped. */
 static u32 cancel_seq;
 static DECLARE_WAIT_QUEUE_HEAD(cancel_waiters);
+/* What was buffered in the channels that are cancelled; under scopes_lock. */
+static LIST_HEAD(dropped_msgs);
 
 static DEFINE_HASHTABLE(bindings, 8);
 static struct workqueue_struct *workqueue;
@@ -504,13 +507,20 @@ static void enter_cancel(void)
 void scopes_unlock(void)
 {
 	bool over = cancel_seq % 2;
+	LIST_HEAD(dropped);
 
-	/* Who sees it sees all of the cancel. */
-	if (over)
+	if (over) {
+		list_splice_init(&dropped_msgs, &dropped);
+		/* Who sees it sees all of the cancel: scope_await_cancel(). */
 		smp_store_release(&cancel_seq, cancel_seq + 1);
+	}
 	mutex_unlock(&scopes_lock);
-	if (over && wq_has_sleeper(&cancel_waiters))
+	if (!over)
+		return;
+	if (wq_has_sleeper(&cancel_waiters))
 		wake_up_all(&cancel_waiters);
+	/* It may take long, and others want the lock. */
+	msg_free_list(&dropped);
 }
 
 /* Nothing succeeds from now on; nobody is told yet. */
@@ -526,7 +536,7 @@ static void begin_cancel(struct chan_scope *scope, const struct chan_scope *top,
 	scope->canceler = get_cred(top->cred);
 	trace_chan_scope_cancel(scope);
 	list_for_each_entry(ch, &scope->channels, in_scope)
-		channel_begin_cancel(ch, parked);
+		channel_begin_cancel(ch, parked, &dropped_msgs);
 }
 
 static void finish_cancel(struct chan_scope *scope,
@@ -577,6 +587,12 @@ void scope_cancel_locked(struct chan_scope *scope, u32 cause, u32 parked)
 	watch_members();
 }
 
+static bool cancel_has_moved_on(u32 seq)
+{
+	/* Pairs with the release in scopes_unlock(). */
+	return smp_load_acquire(&cancel_seq) != seq;
+}
+
 /**
  * scope_await_cancel - wait for the end of a cancel that is under way
  *
@@ -591,6 +607,7 @@ void scope_await_cancel(void)
 	might_lock(&scopes_lock);
 	/* First what was found, then whether that is all of it. */
 	smp_rmb();
+	/* Likewise. */
 	seq = smp_load_acquire(&cancel_seq);
 	if (seq % 2 == 0)
 		return;
@@ -600,7 +617,7 @@ void scope_await_cancel(void)
 		mutex_unlock(&scopes_lock);
 		return;
 	}
-	wait_event(cancel_waiters, smp_load_acquire(&cancel_seq) != seq);
+	wait_event(cancel_waiters, cancel_has_moved_on(seq));
 }
 
 /**
@@ -658,9 +675,9 @@ static void move_channel(struct channel *ch, struct chan_scope *to)
 static void return_channel(struct channel *ch)
 {
 	enter_cancel();
-	channel_begin_cancel(ch, ECANCELED);
+	channel_begin_cancel(ch, ECANCELED, &dropped_msgs);
 	channel_finish_cancel(ch);
-	channel_disown(ch);
+	channel_disown(ch, &dropped_msgs);
 	move_channel(ch, &root);
 }
 

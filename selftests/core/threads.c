@@ -636,6 +636,7 @@ static void end_channels(void)
 {
 	unsigned long half = (SENDERS + SELECTS) * QUOTA / 2;
 	unsigned long before = READ_ONCE(total);
+	LIST_HEAD(dropped);
 	int i;
 
 	while (READ_ONCE(sending) &&
@@ -643,12 +644,13 @@ static void end_channels(void)
 		sched_yield();
 	for (i = 0; i < CHANNELS; i++) {
 		if (ends_early)
-			channel_begin_cancel(channels[i], 0);
+			channel_begin_cancel(channels[i], 0, &dropped);
 		else
 			channel_end(channels[i], CHAN_STATE_CLOSED, 0);
 	}
 	for (i = 0; ends_early && i < CHANNELS; i++)
 		channel_finish_cancel(channels[i]);
+	msg_free_list(&dropped);
 }
 
 static void check_arrived(void)
