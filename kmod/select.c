@@ -684,7 +684,8 @@ static void select_unpark(struct select *s)
 }
 
 /* Return: 0 if it has happened, -EAGAIN to start over, or what is wrong. */
-static int settle_recv(struct select_case *c, struct transfer_faults *faults)
+static int settle_recv(struct select_case *c, bool nowait,
+		       struct transfer_faults *faults)
 {
 	struct chan_buf to = { .base = c->base, .len = c->op.room };
 	const struct chan_op *sender = c->op.peer;
@@ -696,7 +697,7 @@ static int settle_recv(struct select_case *c, struct transfer_faults *faults)
 		return c->op.status ? 0 : transfer_keep(c->ch, &c->op, &to);
 	if (likely(transfer_take(c->ch, &c->op, &to)))
 		return 0;
-	err = transfer_retry(&to, sender, c->op.payload.len, faults);
+	err = transfer_retry(&to, sender, c->op.payload.len, nowait, faults);
 	return err ?: -EAGAIN;
 }
 
@@ -715,7 +716,7 @@ static int select_settle(struct select *s, struct transfer_faults *faults)
 
 	s->index = c - s->cases;
 	if (c->kind == CHAN_RECV)
-		err = settle_recv(c, faults);
+		err = settle_recv(c, s->deadline == CHAN_NOWAIT, faults);
 	if (!err) {
 		if (c->ch && unlikely(c->op.status))
 			transfer_await_cancel(&c->op);

@@ -331,19 +331,23 @@ int transfer_keep(struct channel *ch, struct chan_op *op,
  * @to: the receiver's memory
  * @sender: from whom to copy was in vain
  * @len: the length of its message
+ * @nowait: what does not wait is not interrupted, but by the end
  * @faults: empty at first
  *
  * Return: 0 to look for a message anew; -EFAULT, -ERESTARTSYS.
  */
 int transfer_retry(const struct chan_buf *to, const struct chan_op *sender,
-		   u32 len, struct transfer_faults *faults)
+		   u32 len, bool nowait, struct transfer_faults *faults)
 {
-	if (sender != faults->last)
+	/* What does not wait has so many in all: nothing else would end it. */
+	if (sender != faults->last && !nowait)
 		faults->tries = 0;
 	faults->last = sender;
 	if (!usercopy_fault_in(to, len) || ++faults->tries == RECV_TRIES)
 		return -EFAULT;
-	return signal_pending(current) ? -ERESTARTSYS : 0;
+	if (nowait ? fatal_signal_pending(current) : signal_pending(current))
+		return -ERESTARTSYS;
+	return 0;
 }
 
 /*
@@ -497,7 +501,8 @@ static int recv_message(struct channel *ch, struct chan_op *op,
 
 		if (likely(transfer_take(ch, op, to)))
 			return 0;
-		err = transfer_retry(to, sender, op->payload.len, &faults);
+		err = transfer_retry(to, sender, op->payload.len, nowait,
+				     &faults);
 		if (err)
 			return err;
 	}

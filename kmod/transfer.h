@@ -87,7 +87,7 @@ bool transfer_take(struct channel *ch, struct chan_op *op,
 int transfer_keep(struct channel *ch, struct chan_op *op,
 		  const struct chan_buf *to);
 int transfer_retry(const struct chan_buf *to, const struct chan_op *sender,
-		   u32 len, struct transfer_faults *faults);
+		   u32 len, bool nowait, struct transfer_faults *faults);
 bool transfer_declined(struct channel *ch, struct chan_op *op);
 void transfer_await_cancel(const struct chan_op *op);
 void transfer_breathe(struct channel *ch);

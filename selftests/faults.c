@@ -711,6 +711,59 @@ TEST_F(faults, signal_to_the_sender_while_the_receiver_is_stalled)
 	agree(sent, -EINTR, &slow);
 }
 
+/* The first of so many cases, the others disabled, without waiting. */
+static long try_first(struct slow *slow, __u32 ncases)
+{
+	struct chan_case cases[2] = {
+		{
+			.fd = slow->fd, .op = CHAN_RECV, .buf = (uintptr_t)slow->memory,
+			.len = slow->len,
+		},
+		{ .fd = -1 },
+	};
+	struct chan_select arg = {
+		.cases = (uintptr_t)cases, .ncases = ncases, .case_size = sizeof(*cases),
+	};
+	long ret = do_ioctl(slow->fd, CHAN_IOC_SELECT, &arg);
+
+	if (!ret)
+		ret = cases[0].status;
+	return ret ? ret : (long)cases[0].len;
+}
+
+static void *slow_try_one(void *slow)
+{
+	((struct slow *)slow)->ret = try_first(slow, 1);
+	return NULL;
+}
+
+static void *slow_try_two(void *slow)
+{
+	((struct slow *)slow)->ret = try_first(slow, 2);
+	return NULL;
+}
+
+/* What does not wait is not interrupted either. */
+TEST_F(faults, signal_to_a_receiver_that_stalls_and_does_not_wait)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct slow slow;
+	struct op *op;
+	int i;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	for (i = 0; i < 2; i++) {
+		op = offer(_metadata, self->send, self->data, self->size);
+		slow_start(&slow, self->recv, i ? slow_try_two : slow_try_one);
+		ASSERT_TRUE(slow_stalled(&slow));
+		ASSERT_EQ(0, pthread_kill(slow.thread, SIGUSR1));
+		ASSERT_TRUE(slow_resolve(&slow));
+		EXPECT_EQ((long)self->size, slow_finish(&slow));
+		EXPECT_TRUE(filled(slow.memory, self->size, 1));
+		EXPECT_EQ((long)self->size, finish(op));
+	}
+}
+
 TEST_F(faults, sender_killed_while_the_receiver_is_stalled)
 {
 	struct op *op = offer(_metadata, self->send, self->data, self->size);
