@@ -23,7 +23,8 @@
  *   to %CHAN_SPARES of them, so that a stream through a buffer allocates nothing
  *   either.
  * * pages: the sender pins its own pages and stays until a receiver has copied
- *   out of them, which copies a long message once instead of twice.
+ *   out of them, which copies a long message once instead of twice.  They count
+ *   as locked (RLIMIT_MEMLOCK); who may lock no more copies twice.
  *
  * What is longer than %CHAN_BORROW_MIN is *borrowed* from a sender that can
  * wait: the sender is told only when it has been copied to the receiver.

@@ -879,7 +879,7 @@ static noinline int select_many(struct select *s)
 {
 	int err;
 
-	s->cases = kvmalloc_array(s->n, sizeof(*s->cases), GFP_CHAN);
+	s->cases = chan_alloc(array_size(s->n, sizeof(*s->cases)), GFP_CHAN);
 	if (!s->cases)
 		return -ENOMEM;
 	err = select_finish(s, select_cases(s));

@@ -11,6 +11,7 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "user.h"
 
@@ -23,6 +24,26 @@ unsigned int chan_max_scopes = 128;
 module_param_named(max_scopes, chan_max_scopes, uint, 0644);
 MODULE_PARM_DESC(max_scopes,
 		 "Scopes that one user may have open (default 128)");
+
+/**
+ * chan_alloc - memory that a user makes the module hold
+ * @size: bytes
+ * @gfp: %GFP_CHAN, or for less than a page what does not fail
+ *
+ * For what is longer than a page, pages that lie side by side are not tried hard
+ * for; kvmalloc() would, when told to fail rather than kill somebody.
+ *
+ * Return: the memory, for kvfree(); %NULL if there is none.
+ */
+void *chan_alloc(size_t size, gfp_t gfp)
+{
+	void *p;
+
+	if (size <= PAGE_SIZE)
+		return kmalloc(size, gfp);
+	p = kmalloc(size, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY);
+	return p ?: __vmalloc(size, gfp);
+}
 
 static DEFINE_HASHTABLE(users, 6);
 static DEFINE_MUTEX(users_lock);
@@ -38,26 +59,44 @@ static struct chan_user *user_find(kuid_t uid)
 	return NULL;
 }
 
-/* Find or make the entry of the current user, with a reference. */
-static struct chan_user *user_get(void)
+/*
+ * Find the entry of a user, or have @fresh be it, unless that is %NULL; with a
+ * reference.
+ */
+static struct chan_user *user_enter(kuid_t uid, struct chan_user *fresh)
 {
-	kuid_t uid = current_uid();
 	struct chan_user *user;
 
 	mutex_lock(&users_lock);
 	user = user_find(uid);
 	if (user) {
 		refcount_inc(&user->ref);
-		goto out;
+	} else if (fresh) {
+		user = fresh;
+		refcount_set(&user->ref, 1);
+		user->uid = uid;
+		hash_add(users, &user->node, __kuid_val(uid));
 	}
-	user = kzalloc(sizeof(*user), GFP_CHAN);
-	if (!user)
-		goto out;
-	refcount_set(&user->ref, 1);
-	user->uid = uid;
-	hash_add(users, &user->node, __kuid_val(uid));
-out:
 	mutex_unlock(&users_lock);
+	return user;
+}
+
+/* Find or make the entry of the current user, with a reference. */
+static struct chan_user *user_get(void)
+{
+	kuid_t uid = current_uid();
+	struct chan_user *user = user_enter(uid, NULL);
+	struct chan_user *fresh;
+
+	if (user)
+		return user;
+	/* Without the lock: others are not to wait for this user's memory. */
+	fresh = kzalloc(sizeof(*fresh), GFP_CHAN);
+	if (!fresh)
+		return NULL;
+	user = user_enter(uid, fresh);
+	if (user != fresh)
+		kfree(fresh);
 	return user;
 }
 

@@ -37,6 +37,7 @@ struct chan_user {
 extern unsigned int chan_max_channels;
 extern unsigned int chan_max_scopes;
 
+void *chan_alloc(size_t size, gfp_t gfp);
 struct chan_user *chan_user_charge_channel(void);
 struct chan_user *chan_user_charge_scope(void);
 void chan_user_uncharge_channel(struct chan_user *user);

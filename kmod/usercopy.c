@@ -5,12 +5,15 @@
  *
  * No function here is called with a lock held.
  */
+#include <linux/capability.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/user_namespace.h>
 
 #include <asm/futex.h>
 
@@ -25,7 +28,7 @@ static struct chan_msg *msg_alloc(u32 len, gfp_t gfp)
 	struct chan_msg *msg;
 	size_t size = ALIGN(struct_size(msg, data, len), CHAN_ROOM_STEP);
 
-	msg = kvmalloc(size, gfp);
+	msg = chan_alloc(size, gfp);
 	if (msg) {
 		msg->len = len;
 		msg->room = size - sizeof(*msg);
@@ -39,11 +42,38 @@ static u32 pin_span(unsigned long addr, u32 len)
 	return DIV_ROUND_UP(offset_in_page(addr) + len, PAGE_SIZE);
 }
 
+/* As much as the process may lock in memory. */
+static bool pin_charge(u32 nr)
+{
+	u64 limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	atomic64_t *pinned = &current->mm->pinned_vm;
+
+	if (atomic64_add_return(nr, pinned) <= limit ||
+	    ns_capable_noaudit(&init_user_ns, CAP_IPC_LOCK))
+		return true;
+	atomic64_sub(nr, pinned);
+	return false;
+}
+
+/* By the sender's task, which has been here all the time. */
+static void pin_uncharge(struct chan_pin *pin, u32 nr)
+{
+	if (pin->pages != pin->few)
+		kvfree(pin->pages);
+	atomic64_sub(nr, &current->mm->pinned_vm);
+}
+
 static void pin_free(struct chan_pin *pin)
 {
 	unpin_user_pages(pin->pages, pin->nr);
-	if (pin->pages != pin->few)
-		kvfree(pin->pages);
+	pin_uncharge(pin, pin->nr);
+}
+
+static struct page **pin_room(struct chan_pin *pin, u32 nr)
+{
+	if (nr <= ARRAY_SIZE(pin->few))
+		return pin->few;
+	return kvmalloc_array(nr, sizeof(*pin->pages), GFP_CHAN);
 }
 
 /*
@@ -53,25 +83,23 @@ static void pin_free(struct chan_pin *pin)
 static bool pin_user_message(struct chan_pin *pin, unsigned long addr, u32 len)
 {
 	u32 nr = pin_span(addr, len);
-	int pinned;
+	int pinned = 0;
 
-	pin->pages = pin->few;
-	if (nr > ARRAY_SIZE(pin->few)) {
-		pin->pages = kvmalloc_array(nr, sizeof(*pin->pages), GFP_CHAN);
-		if (!pin->pages)
-			return false;
-	}
+	if (!pin_charge(nr))
+		return false;
 	pin->offset = offset_in_page(addr);
 	pin->nr = nr;
-
+	pin->pages = pin_room(pin, nr);
 	/* How long it takes is up to the receivers, hence long-term. */
-	pinned = pin_user_pages_fast(addr & PAGE_MASK, nr, FOLL_LONGTERM,
-				     pin->pages);
+	if (pin->pages)
+		pinned = pin_user_pages_fast(addr & PAGE_MASK, nr,
+					     FOLL_LONGTERM, pin->pages);
 	if (pinned == nr)
 		return true;
 
-	pin->nr = max(pinned, 0);
-	pin_free(pin);
+	if (pinned > 0)
+		unpin_user_pages(pin->pages, pinned);
+	pin_uncharge(pin, nr);
 	return false;
 }
 
@@ -235,6 +263,8 @@ bool usercopy_writable(void __user *base, size_t len)
 	unsigned long addr = (unsigned long)base;
 	unsigned long end = addr + len;
 
+	if (end < addr)
+		return false;
 	for (; addr < end; addr = (addr | ~PAGE_MASK) + 1) {
 		if (!probe_word(addr))
 			return false;

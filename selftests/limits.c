@@ -2,6 +2,8 @@
 /*
  * Limits: what one user can make the module hold.
  */
+#include <pthread.h>
+
 #include "chan_test.h"
 
 #define PARAMETER(name)		"/sys/module/chan/parameters/" name
@@ -219,6 +221,95 @@ TEST(no_descriptor_left)
 	}
 	ASSERT_TRUE(allow_files(fds + 2));
 	EXPECT_EQ(0, create(ctl, &arg));
+}
+
+/* --- Memory that is locked --- */
+
+#define LENT	65536
+/* As many pages as a message of that length may touch. */
+#define PAGES	(LENT / 4096 + 1)
+#define LENDERS	4
+
+static long vmstat(const char *what)
+{
+	FILE *file = fopen("/proc/vmstat", "re");
+	char line[128], name[64];
+	long number, found = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %ld", name, &number) == 2 && !strcmp(name, what))
+			found = number;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* By anybody: here nobody else does. Each processor keeps a part of the sum back. */
+static long pages_pinned(void)
+{
+	char nothing[8];
+
+	read_text("/proc/sys/vm/stat_refresh", nothing, sizeof(nothing));
+	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
+}
+
+static void *lend(void *op)
+{
+	run_send(op);
+	return NULL;
+}
+
+/* Several threads of a process that may lock @op->flag pages. */
+static void run_lenders(struct op *op)
+{
+	struct rlimit limit = { op->flag * 4096, op->flag * 4096 };
+	pthread_t threads[LENDERS];
+	int i;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || !become(NOBODY))
+		return;
+	for (i = 0; i < LENDERS; i++)
+		if (pthread_create(&threads[i], NULL, lend, op))
+			return;
+	for (i = 0; i < LENDERS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* How many pages are pinned while all of them have their message there. */
+static long pages_lent(struct __test_metadata *_metadata, long allowed)
+{
+	static unsigned char back[LENT];
+	long before = pages_pinned(), pinned;
+	struct pair pair;
+	struct op *op;
+	int i;
+
+	make_pair(_metadata, &pair, 0, 0);
+	op = new_op(_metadata, pair.send, LENT);
+	fill(op->data, LENT, 1);
+	op->flag = allowed;
+	start_op(_metadata, op, run_lenders);
+	EXPECT_TRUE(wait_parked(pair.send, LENDERS, 0));
+	pinned = pages_pinned() - before;
+	for (i = 0; i < LENDERS; i++) {
+		EXPECT_EQ(LENT, do_read(pair.recv, back, LENT));
+		EXPECT_TRUE(filled(back, LENT, 1));
+	}
+	EXPECT_EQ(LENT, finish(op));
+	EXPECT_EQ(before, pages_pinned());
+	close_pair(&pair);
+	return pinned;
+}
+
+/* A long message lies in the sender's own pages until somebody takes it. */
+TEST(pages_that_are_lent_count_as_locked)
+{
+	if (!is_root())
+		SKIP(return, "to be another user takes root");
+	EXPECT_LE(0, vmstat("nr_foll_pin_acquired"));
+	EXPECT_EQ(LENDERS * PAGES, pages_lent(_metadata, LENDERS * PAGES));
+	EXPECT_EQ(2 * PAGES, pages_lent(_metadata, 3 * PAGES - 1));
+	EXPECT_EQ(0, pages_lent(_metadata, PAGES - 1));
 }
 
 /* --- Memory --- */

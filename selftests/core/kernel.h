@@ -173,7 +173,7 @@ typedef struct { u32 val; } kuid_t;
 #define __GFP_NOWARN		0
 #define SLAB_ACCOUNT		0
 #define kzalloc(size, gfp)	calloc(1, size)
-#define kvmalloc_array(n, size, gfp)	calloc(n, size)
+#define array_size(n, size)	((n) * (size))
 #define kfree(p)		free(p)
 #define kvfree(p)		free(p)
 #define kmem_cache_create(name, size, align, flags, ctor)		\

@@ -284,8 +284,8 @@ enum chan_case_op {
  *	``POLLERR`` and ``POLLHUP`` always are.  out, poll: those that hold.
  * @pid: out, receive with status 0: the process that has sent the message, as
  *	this process's namespace numbers it; 0 if it has no number there.  If it
- *	has ended meanwhile, this is the number that it had, or 0 in a namespace
- *	below the initial one.
+ *	has ended meanwhile, this is the number that it had, which may be another's
+ *	by now, or 0 in a namespace below the initial one.
  * @uid: out, receive with status 0: the real user of that process when it sent,
  *	as this process's namespace numbers it; the overflow user if it has no
  *	number there.
@@ -563,6 +563,9 @@ struct chan_adopt {
  * set that must be 0; %EPERM a file that cannot be polled; %EMSGSIZE a message
  * longer than the channel carries; %EFAULT a message that cannot be read, or a
  * room that cannot be written; %E2BIG.
+ *
+ * %EFAULT may also mean that the case has happened, and what came of it could not
+ * be written any more: somebody has taken the list of cases away during the call.
  */
 #define CHAN_IOC_SELECT		_IOWR(CHAN_IOC_MAGIC, 0x06, struct chan_select)
 
