@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <pthread.h>
 
+#include <sys/resource.h>
+
 #include "libchan_stage.h"
 
 /* --- What sources do --- */
@@ -877,6 +879,18 @@ TEST_F(stream, map_without_workers)
 	OPEN_PAIR(0);
 	EXPECT_EQ(-EINVAL, CALL(chan_map(self->scope, &self->rx, 0, copy, NULL, NULL)));
 	EXPECT_EQ(-EINVAL, CALL(chan_map_ordered(self->scope, &self->rx, 0, copy, NULL, NULL)));
+}
+
+TEST_F(stream, map_ordered_with_more_workers_than_there_can_be)
+{
+	struct rlimit few = { 64, 64 };
+	int ret;
+
+	OPEN_PAIR(0);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &few));
+	ret = CALL(chan_map_ordered(self->scope, &self->rx, 1U << 31, copy, NULL, NULL));
+	EXPECT_TRUE(ret == -ENOMEM || ret == -EMFILE)
+		TH_LOG("%d", ret);
 }
 
 /* Numbers that go through many workers are neither lost nor doubled. */

@@ -128,7 +128,8 @@ static struct chan_client *client_alloc(const struct chan_service_options *o)
 	unsigned int i;
 	size_t reply;
 
-	client = calloc(1, sizeof(*client) + o->lines * sizeof(struct chan_rx));
+	client = sys_calloc(1, sizeof(*client) +
+				       o->lines * sizeof(struct chan_rx));
 	if (!client)
 		return NULL;
 	client->requests.fd = -1;
@@ -143,7 +144,7 @@ static struct chan_client *client_alloc(const struct chan_service_options *o)
 	if (reply > client->room)
 		client->room = reply;
 	client->room = (client->room + 7) / 8 * 8;
-	client->rooms = calloc(client->n, client->room);
+	client->rooms = sys_calloc(client->n, client->room);
 	return client;
 }
 
@@ -152,7 +153,8 @@ static struct chan_server *server_alloc(const struct chan_service_options *o)
 	struct chan_server *server;
 	unsigned int i;
 
-	server = calloc(1, sizeof(*server) + o->lines * sizeof(struct chan_tx));
+	server = sys_calloc(1, sizeof(*server) +
+				       o->lines * sizeof(struct chan_tx));
 	if (!server)
 		return NULL;
 	server->requests.fd = -1;
@@ -513,7 +515,7 @@ CHAN_API int chan_serve(struct chan_server *server,
 	int ret;
 
 	request = (request + 7) / 8 * 8;
-	rooms = malloc(request + reply);
+	rooms = sys_calloc(1, request + reply);
 	if (!rooms)
 		return -ENOMEM;
 	service.request = rooms;

@@ -213,7 +213,7 @@ CHAN_API int chan_tee(struct chan_scope *scope, struct chan_rx *rx,
 	ret = stage_set(&stage, options);
 	if (ret)
 		return ret;
-	stage.out = calloc(n, sizeof(*stage.out));
+	stage.out = sys_calloc(n, sizeof(*stage.out));
 	if (!stage.out)
 		return -ENOMEM;
 	ret = open_tee(&stage, out);

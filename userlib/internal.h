@@ -14,6 +14,7 @@
  * System calls as the library reports them: 0 or more, or a negative error
  * number, and errno as it was.
  */
+void *sys_calloc(size_t n, size_t size);
 int sys_open(const char *path, int flags);
 int sys_close(int fd);
 int sys_getfl(int fd);

@@ -229,9 +229,9 @@ struct turn {
 	struct chan_rx rx;
 };
 
-static void drop_turns(struct turn *turns, unsigned int n)
+static void drop_turns(struct turn *turns, size_t n)
 {
-	unsigned int i;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
 		chan_tx_release(&turns[i].tx);
@@ -243,10 +243,10 @@ static void drop_turns(struct turn *turns, unsigned int n)
 /* First those to receive, then those to send. */
 static struct turn *make_turns(const struct stage *stage, int *error)
 {
-	unsigned int i, n = 2 * stage->count;
+	size_t i, n = 2 * (size_t)stage->count;
 	struct turn *turns;
 
-	turns = calloc(n, sizeof(*turns));
+	turns = sys_calloc(n, sizeof(*turns));
 	*error = turns ? 0 : -ENOMEM;
 	for (i = 0; i < n && !*error; i++)
 		*error = chan_scope_pair(stage->scope, 1, 1, 0, &turns[i].tx,
@@ -278,7 +278,7 @@ static int spawn_ring(struct stage *stage, const struct turn *recv_turns,
 /* If not all can be made, those that are see that no token is to come. */
 static int start_ring(struct stage *stage)
 {
-	unsigned int n = stage->count;
+	size_t n = stage->count;
 	struct turn *turns;
 	int ret;
 

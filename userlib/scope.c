@@ -201,7 +201,7 @@ static void scope_free(struct chan_scope *scope)
 
 static struct chan_scope *scope_alloc(void)
 {
-	struct chan_scope *scope = calloc(1, sizeof(*scope));
+	struct chan_scope *scope = sys_calloc(1, sizeof(*scope));
 
 	if (!scope)
 		return NULL;
@@ -400,7 +400,7 @@ static int make_notice(struct chan_scope *scope)
 	if (epoll_ctl(fd, EPOLL_CTL_ADD, scope->children_fd, &child) ||
 	    epoll_ctl(fd, EPOLL_CTL_ADD, scope->fd, &state)) {
 		ret = -errno;
-		close(fd);
+		(void)sys_close(fd);
 		return ret;
 	}
 	return fd;

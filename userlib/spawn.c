@@ -411,7 +411,7 @@ static pid_t start(struct order *order, struct child *child)
 
 static pid_t spawn_child(struct order *order, const void *arg, bool wait)
 {
-	struct child *child = calloc(1, sizeof(*child));
+	struct child *child = sys_calloc(1, sizeof(*child));
 	pid_t pid;
 
 	if (!child)
@@ -470,7 +470,7 @@ static pid_t spawn_program(struct chan_scope *scope, char *const argv[],
 	if (!argv[0])
 		return -EINVAL;
 	if (nfds) {
-		order.fds = calloc(nfds, sizeof(*fds));
+		order.fds = sys_calloc(nfds, sizeof(*fds));
 		if (!order.fds)
 			return -ENOMEM;
 		memcpy(order.fds, fds, nfds * sizeof(*fds));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -18,6 +19,15 @@ static int result(int ret, int saved_errno)
 		errno = saved_errno;
 	}
 	return ret;
+}
+
+void *sys_calloc(size_t n, size_t size)
+{
+	int saved_errno = errno;
+	void *memory = calloc(n, size);
+
+	errno = saved_errno;
+	return memory;
 }
 
 int sys_open(const char *path, int flags)

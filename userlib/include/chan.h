@@ -930,7 +930,8 @@ int chan_dev_remove(const char *name, unsigned int flags);
  * A scope belongs to the process that has opened it, all threads of which may
  * use it at once.  It does not go through fork(): in the child, be it the
  * program's own or one that was spawned, its files are closed, and whatever is
- * called on it is %-EBADF, but chan_scope_close(), which frees the memory.
+ * called on it is %-EBADF, but chan_scope_close(), which frees the memory, and
+ * chan_scope_failures(), which asks nobody.
  */
 struct chan_scope;
 
