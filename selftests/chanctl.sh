@@ -79,6 +79,12 @@ full_disk_is_noticed() {
 	expect 1 "chanctl: write: No space left on device"
 }
 
+closed_output_is_noticed() {
+	status=0
+	"$CHANCTL" list >&- 2>err || status=$?
+	expect 1 "chanctl: list: write: Bad file descriptor"
+}
+
 # --- What is run ---
 
 no_command_is_refused() {
@@ -274,6 +280,21 @@ timeout_at_once() {
 
 timeout_in_time() {
 	run --timeout 100s -- true && expect 0 && run --timeout 0 -- sleep 0.3 && expect 0
+}
+
+# It is not told as that of the one inside, even where that has none.
+timeout_outside() {
+	local inside limit
+	for inside in 1000s 0; do
+		for limit in 2 4 8 16; do
+			rm -f ready
+			run --timeout "${limit}s" --signal none --grace never -- \
+				sh -c ': >ready; exec "$@"' sh "$CHANCTL" run --timeout "$inside" sleep 1000
+			[[ ! -e ready ]] || break
+		done
+		expect 124 "*" && grep -q "^chanctl: run: the scope outside has timed out" err &&
+			grep -qx "chanctl: run: not done within ${limit}s" err || return
+	done
 }
 
 # Who does not listen is killed, and what is waited for is the grace.
@@ -645,6 +666,7 @@ check "the commands of the help and of the manual" manual_has_commands
 check "the version" version_is_told
 check "wrong use is refused, with a hint" wrong_use_is_refused
 check "what cannot be written is noticed" full_disk_is_noticed
+check "that there is nowhere to write to is noticed" closed_output_is_noticed
 
 check "run: no command" no_command_is_refused
 check "run: a ::: with nothing at one side" empty_command_is_refused
@@ -672,6 +694,7 @@ check "run: many, a few at a time" more_than_a_few
 check "run: --timeout ends all" timeout_ends_all
 check "run: --timeout before it begins" timeout_at_once
 check "run: --timeout that is long enough" timeout_in_time
+check "run: --timeout of a scope outside" timeout_outside
 check "run: --grace, then they are killed" stubborn_are_killed
 check "run: --grace 0 --signal none kills at once" no_grace
 check "run: --signal" signal_of_choice

@@ -172,6 +172,47 @@ error_is_told() {
 		lines_are out a; status=$?; exec 7>&-; ((status == 0))'
 }
 
+# One that looks like our own time's end, with or without such a time.
+error_is_no_timeout() {
+	local error options good=0
+	for error in ETIMEDOUT EAGAIN; do
+		exec 7<>/dev/chan0
+		ctl close --error "$error" chan0 && expect 0 || good=1
+		for options in "" "--follow" "--timeout 0" "--timeout 1000s"; do
+			# shellcheck disable=SC2086 # words
+			ctl recv $options chan0
+			expect 1 "chanctl: recv: 'chan0' has ended: * ($error)" || good=1
+		done
+		exec 7>&-
+	done
+	return "$good"
+}
+
+# closed REDIRECTIONS ARGUMENT...: chanctl, without those of its standard files.
+closed() {
+	local redirections=$1
+	shift
+	status=0
+	eval 'timeout -s KILL "$LIMIT" "$CHANCTL" "$@" </dev/null >out 2>err' "$redirections" ||
+		status=$?
+}
+
+# The channel must not be opened in the place of stderr.
+complaints_are_no_messages() {
+	printf '\0\0\0\5abc' >file
+	with_channel --capacity 1 -- eval 'closed "2>&-" send -p -f file "$name" && expect 1 &&
+		ctl recv -t 0 "$name" && expect 124 && [[ ! -s out ]]' &&
+		closed '2>&-' send -t 0 chan0 x && expect 124 &&
+		closed '<&- >&- 2>&-' send -t 0 chan0 x && expect 124
+}
+
+closed_files_are_told() {
+	with_channel --capacity 1 -- eval 'closed "<&-" send --close "$name" &&
+		expect 1 "chanctl: send: read: Bad file descriptor" &&
+		closed "<&-" send "$name" x && expect 0 && closed ">&-" recv "$name" &&
+		expect 1 "chanctl: recv: write: Bad file descriptor"'
+}
+
 wrong_use_of_both() {
 	refused 2 "*no channel given*" send && refused 2 "*no channel given*" recv &&
 		refused 2 "*'x' is too much*" recv chan0 x &&
@@ -251,6 +292,9 @@ check "recv: --timeout is for each message" timeout_is_for_each
 check "recv: --follow" follow_ends_with_the_channel
 check "send, recv: the end comes first" end_before_the_count
 check "recv: an error" error_is_told
+check "recv: an error that is no timeout" error_is_no_timeout
+check "send: stderr is closed" complaints_are_no_messages
+check "send, recv: stdin or stdout is closed" closed_files_are_told
 check "send, recv: wrong use" wrong_use_of_both
 check "send, recv: no channel, or not for us" no_such_channel
 check "recv: what cannot be written is noticed" output_is_checked

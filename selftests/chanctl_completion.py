@@ -36,6 +36,13 @@ WORDS = [
 ]
 
 
+# Prints what is offered for a signal, out of the file "read".
+SIGNALS = {
+    "bash": ("-c", "source ./read; COMP_WORDS=(chanctl run --signal ''); COMP_CWORD=3; "
+             "_chanctl; echo \"${COMPREPLY[@]}\""),
+    "zsh": ("-f", "-c", "compadd() { echo $@; }; _arguments() { :; }; "
+            "words=(chanctl run) CURRENT=3; source ./read; _chanctl_signals"),
+}
 SHOW = "show() { printf argument\\ ; printf '<%s>' \"$@\"; echo; }"
 
 
@@ -101,6 +108,20 @@ def without_warnings(shell, *options):
         raise Missing(result.stderr.decode())
 
 
+def signals_are_taken(shell):
+    """What is offered for a signal is what run takes, and all of the usual ones."""
+    write_completion(shell, "read")
+    result = subprocess.run([shell, *SIGNALS[shell]], stdout=subprocess.PIPE, check=True)
+    words = result.stdout.decode().split()
+    if not {"none", "TERM", "USR1"} <= {word.removeprefix("SIG") for word in words}:
+        raise Missing(f"signals in {words}")
+    for word in words:
+        result = subprocess.run([CHANCTL, "run", "--signal", word, "true"],
+                                stderr=subprocess.PIPE, check=False)
+        if result.returncode:
+            raise Missing(f"{word}: {result.stderr.decode()}")
+
+
 @contextlib.contextmanager
 def what_there_is():
     """A channel, a file and a program with names to complete."""
@@ -121,6 +142,7 @@ def tests():
             yield f"{shell} # SKIP it is not here", None
             continue
         yield f"{shell} reads it", lambda shell=shell: without_warnings(shell, "-n")
+        yield f"{shell}: each signal is one", lambda shell=shell: signals_are_taken(shell)
         for what, typed, wanted in WORDS:
             yield f"{shell}: {what}", lambda s=start, t=typed, w=wanted: completed(s, t, w)
 

@@ -87,6 +87,31 @@ info_of_several() {
 		ctl_nobody info chan1 && expect 0 && grep -q '^state:  *open$' out
 }
 
+# info_is CHANNEL NAME: it tells of the one of that name.
+info_is() {
+	ctl info "$1" && expect 0 && [[ $(sed -n 's/^channel:  *//p' out) == "$2" ]]
+}
+
+info_is_none() {
+	ctl info "$1" && expect 1 "chanctl: info: no channel '$1'; see chanctl list*" && [[ ! -s out ]]
+}
+
+# Of two that could be meant, the wrong one is the older.
+info_means_what_others_do() {
+	local id good=0 given
+	id=$(</sys/class/chan/chan1/id)
+	cp -a /dev/chan1 node && ln -s node link && ctl add chan-chan-x x "${id}fast" || return
+	info_is chan-x chan-x && info_is x chan-x && info_is chan-chan-x chan-chan-x &&
+		info_is "${id}fast" "chan-${id}fast" && info_is "/dev/chan-${id}fast" "chan-${id}fast" &&
+		info_is "#$id" chan1 && info_is ./node chan1 && info_is "$PWD/link" chan1 || good=1
+	for given in "$id" "${id}abc" "#${id}abc" "#+$id" "#" "" chan-1 /nonexistent/chan1 ./chan1 \
+		/dev/null /dev; do
+		info_is_none "$given" || good=1
+	done
+	"$CHANCTL" add "$id" && info_is "$id" "chan-$id" && "$CHANCTL" remove "$id" || good=1
+	"$CHANCTL" remove chan-chan-x x "${id}fast" && return "$good"
+}
+
 info_tells_the_cause() {
 	exec 7<>/dev/chan1
 	ctl close --error econnreset chan1 && ctl info chan1
@@ -245,6 +270,12 @@ bench_cannot() {
 	expect 1 "chanctl: bench: /*/chanctl-bench: No such file or directory"
 }
 
+bench_has_no_files() {
+	status=0
+	bash -c 'ulimit -n 4 && exec "$0" bench' "$CHANCTL" >out 2>err || status=$?
+	expect 1 "chanctl: bench: cannot make a pipe: Too many open files"
+}
+
 # --- Without the module ---
 
 without_module() {
@@ -277,6 +308,7 @@ check "list: is for everybody" list_is_for_everybody
 check "list, info: --all has those without a name" list_all_has_anonymous
 check "info: who waits, and who has it open" info_tells_who
 check "info: several, and none" info_of_several
+check "info: the channel that others mean" info_means_what_others_do
 check "info: the cause" info_tells_the_cause
 
 check "top: counts messages" top_counts_messages
@@ -299,6 +331,7 @@ check "graph: cannot draw" graph_cannot_draw
 
 check "bench: measures" bench_measures
 check "bench: cannot" bench_cannot
+check "bench: too many files" bench_has_no_files
 
 check "all: without the module" all_say_it_is_not_loaded
 finish_tests

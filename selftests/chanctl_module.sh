@@ -57,7 +57,13 @@ loads_what_is_installed() {
 
 # It is loaded as the test before has left it.
 loaded_already() {
-	ctl load && expect 0 && ctl load mode=0640 channels=1 && expect 0 &&
+	local word
+	for word in channels=1x channels= 'channels= 1' channels=0x channels=08 channels=0b1 \
+		mode=0640x mode=u+r; do
+		ctl load "$word" && expect 1 "*it is loaded already, without '$word'; *" || return
+	done
+	ctl load channels=0x1 channels=01 channels=+1 mode=416 && expect 0 &&
+		ctl load && expect 0 && ctl load mode=0640 channels=1 && expect 0 &&
 		ctl load channels=1 mode=0600 &&
 		expect 1 "chanctl: load: it is loaded already, without 'mode=0600'; unload it first" &&
 		is_loaded

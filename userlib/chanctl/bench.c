@@ -62,6 +62,7 @@ static char *find_program(void)
 	return path;
 }
 
+/* Returns 0, or -1 after a complaint. */
 static int start(const struct settings *set, pid_t *pid, FILE **from)
 {
 	char *path = find_program();
@@ -71,8 +72,11 @@ static int start(const struct settings *set, pid_t *pid, FILE **from)
 	posix_spawn_file_actions_t actions;
 	int pipe[2], error;
 
-	if (pipe2(pipe, O_CLOEXEC))
-		return errno;
+	if (pipe2(pipe, O_CLOEXEC)) {
+		error = errno;
+		complain("cannot make a pipe: %s", strerror(error));
+		goto out;
+	}
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
 	error = posix_spawn(pid, path, &actions, NULL, (char **)argv, environ);
@@ -81,6 +85,7 @@ static int start(const struct settings *set, pid_t *pid, FILE **from)
 	*from = fdopen(pipe[0], "r");
 	if (error)
 		complain("%s: %s", path, strerror(error));
+out:
 	free(pairs);
 	free(path);
 	return error;

@@ -6,6 +6,7 @@
  * For bash that is a function with a list of options for each command, and with
  * what the value of an option can be; for zsh it is a specification for _arguments.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static const char *bash_words(enum completion completion)
 	case COMPLETE_COMMAND:
 		return "COMPREPLY=($(compgen -c -- \"$cur\"))";
 	case COMPLETE_SIGNAL:
-		return "_chanctl_words \"none $(compgen -A signal)\"";
+		return "_chanctl_words \"$_chanctl_signals\"";
 	case COMPLETE_ERROR:
 		return "_chanctl_words \"$_chanctl_errors\"";
 	case COMPLETE_PARAMETER:
@@ -83,6 +84,18 @@ static void print_errors(const char *separator)
 	}
 }
 
+/* The shells know more of them, and some by names that parse_signal() does not. */
+static void print_signals(const char *prefix)
+{
+	fputs("none", stdout);
+	for (int signal = 1; signal < NSIG; signal++) {
+		const char *name = sigabbrev_np(signal);
+
+		if (name)
+			printf(" %s%s", prefix, name);
+	}
+}
+
 static void for_each(void (*print)(const struct command *command))
 {
 	for (size_t i = 0; commands[i]; i++)
@@ -106,6 +119,11 @@ static void print_bash(void)
 	      "_chanctl_errors='",
 	      stdout);
 	print_errors(" ");
+	fputs("'\n"
+	      "\n"
+	      "_chanctl_signals='",
+	      stdout);
+	print_signals("SIG");
 	fputs("'\n"
 	      "\n"
 	      "_chanctl_words()\n"
@@ -290,7 +308,10 @@ static void print_zsh(void)
 	      "\n"
 	      "_chanctl_signals()\n"
 	      "{\n"
-	      "\tcompadd none $signals[2,-3]\n"
+	      "\tcompadd ",
+	      stdout);
+	print_signals("");
+	fputs("\n"
 	      "}\n"
 	      "\n"
 	      "_chanctl_errors()\n"

@@ -3,6 +3,7 @@
  * chanctl: named channels, by what people call them.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <chan.h>
@@ -40,6 +41,13 @@ const char *device_name(const char *given)
 	complain("'%s' is no name: it has 1 to %d characters", given,
 		 CHAN_NAME_SIZE - 1);
 	return NULL;
+}
+
+char *device_opened(const char *name)
+{
+	bool whole = is_numbered(name) || without_prefix(name, "chan-") != name;
+
+	return text("%s%s", whole ? "" : "chan-", name);
 }
 
 void complain_of_device(const char *what, const char *name, int error)

@@ -12,6 +12,9 @@
  */
 const char *device_name(const char *given);
 
+/* What chan_tx_open() opens in /dev by a name without a slash; to be freed. */
+char *device_opened(const char *name);
+
 /* Why one could not be added or removed. */
 void complain_of_device(const char *what, const char *name, int error);
 

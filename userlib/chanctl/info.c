@@ -2,17 +2,18 @@
 /*
  * chanctl info: all about a channel, and who uses it.
  */
-#include <ctype.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <chan.h>
 
 #include "chanctl.h"
 #include "command.h"
+#include "device.h"
 #include "holders.h"
 #include "json.h"
 #include "snapshot.h"
@@ -160,28 +161,72 @@ static void print_json(const struct view *v)
 	json_end_object();
 }
 
-/* "#12" or "12": by identity.  Else as in the other commands. */
-static const struct channel *find(const struct snapshot *s, const char *given)
+/* "12", the whole of it; else 0, which no channel has. */
+static unsigned long long parse_id(const char *s)
 {
-	const char *name = strrchr(given, '/');
-	const char *number = *given == '#' ? given + 1 : given;
-	char *other;
+	bool is_number = *s && !s[strspn(s, "0123456789")];
 
-	if (isdigit((unsigned char)*number))
-		return snapshot_find(s, strtoull(number, NULL, 10));
-	name = name ? name + 1 : given;
-	other = text("chan-%s", name);
+	return is_number ? strtoull(s, NULL, 10) : 0;
+}
+
+static const struct channel *find_name(const struct snapshot *s,
+				       const char *name)
+{
 	for (size_t i = 0; i < s->n_channels; i++) {
 		const struct channel *ch = &s->channels[i];
 
-		if (ch->name && (strcmp(ch->name, name) == 0 ||
-				 strcmp(ch->name, other) == 0)) {
-			free(other);
+		if (ch->name && strcmp(ch->name, name) == 0)
 			return ch;
-		}
 	}
-	free(other);
 	return NULL;
+}
+
+static bool has_number(const struct channel *ch, const char *number)
+{
+	char *path = text(SYSFS_CLASS "/%s/dev", ch->name);
+	char *line = read_line(path);
+	bool same = line && strcmp(line, number) == 0;
+
+	free(line);
+	free(path);
+	return same;
+}
+
+/* A node of the channel may be anywhere, and be called anything. */
+static const struct channel *find_node(const struct snapshot *s,
+				       const char *path)
+{
+	const struct channel *found = NULL;
+	struct stat node;
+	char *number;
+
+	if (stat(path, &node) || !S_ISCHR(node.st_mode))
+		return NULL;
+	number = text("%u:%u", major(node.st_rdev), minor(node.st_rdev));
+	for (size_t i = 0; i < s->n_channels && !found; i++) {
+		const struct channel *ch = &s->channels[i];
+
+		if (ch->name && has_number(ch, number))
+			found = ch;
+	}
+	free(number);
+	return found;
+}
+
+/* "#12": by identity.  Else as in the other commands. */
+static const struct channel *find(const struct snapshot *s, const char *given)
+{
+	const struct channel *found;
+	char *name;
+
+	if (*given == '#')
+		return snapshot_find(s, parse_id(given + 1));
+	if (strchr(given, '/'))
+		return find_node(s, given);
+	name = device_opened(given);
+	found = find_name(s, name);
+	free(name);
+	return found;
 }
 
 static int show(const struct snapshot *s, const struct holders *holders,

@@ -2,6 +2,7 @@
 /*
  * chanctl load: load the module.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +46,35 @@ static char *join(char **words)
 	return all;
 }
 
+/* As the kernel reads it, which may be written in several ways. */
+static bool parse_value(const char *s, unsigned long *number)
+{
+	char *end;
+	int base;
+
+	s += *s == '+';
+	if (!isdigit((unsigned char)*s))
+		return false;
+	base = *s != '0' ? 10 : s[1] == 'x' || s[1] == 'X' ? 16 : 8;
+	errno = 0;
+	*number = strtoul(s, &end, base);
+	return !*end && !errno;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	unsigned long na, nb;
+
+	return strcmp(a, b) == 0 ||
+	       (parse_value(a, &na) && parse_value(b, &nb) && na == nb);
+}
+
 static bool is_so(const char *word)
 {
 	size_t len = strcspn(word, "=");
 	char *name = text("%.*s", (int)len, word);
 	char *value = module_parameter(name);
-	/* Numbers may be written in several ways, but for "mode" in decimal. */
-	bool same =
-		value && word[len] &&
-		(strcmp(word + len + 1, value) == 0 ||
-		 strtoul(word + len + 1, NULL, 0) == strtoul(value, NULL, 0));
+	bool same = value && word[len] && is_same(word + len + 1, value);
 
 	free(value);
 	free(name);

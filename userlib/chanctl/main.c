@@ -3,9 +3,11 @@
  * chanctl: scopes and channels from the shell.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <chan.h>
 
@@ -75,8 +77,29 @@ static int check_output(int status)
 	return status ? status : STATUS_FAILED;
 }
 
+/*
+ * Where one of these is not open, a channel would get its number, and what we say
+ * would be sent into it.  To read from what is put there, or to write to it, fails
+ * as it would have.
+ */
+static int open_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (open("/dev/null",
+			 fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (open_standard_files()) {
+		complain("/dev/null: %s", strerror(errno));
+		return STATUS_OWN;
+	}
 	setlocale(LC_ALL, "");
 	/* Numbers are written the same everywhere. */
 	setlocale(LC_NUMERIC, "C");

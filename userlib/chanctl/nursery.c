@@ -114,6 +114,12 @@ static void blame_child(struct nursery *n)
 	free(command);
 }
 
+/* It is our own time that is over, whatever that of a scope outside is. */
+static bool is_late(const struct nursery *n)
+{
+	return n->options.deadline && chan_deadline(1) > n->options.deadline;
+}
+
 /*
  * How many it has cancelled cannot be told, for they may be gone already.  Who
  * cancels a scope outside sends a signal too, and to end by that says enough.
@@ -129,7 +135,7 @@ static void blame_cause(struct nursery *n, int cause)
 	}
 	if (cause == ETIMEDOUT) {
 		status = STATUS_TIMEOUT;
-		what = n->timeout ? text("not done within %s", n->timeout) :
+		what = is_late(n) ? text("not done within %s", n->timeout) :
 				    text("the scope outside has timed out");
 	} else if (cause == EDEADLK) {
 		status = STATUS_DEADLOCK;

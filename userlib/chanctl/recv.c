@@ -43,14 +43,27 @@ static int receive(struct chan_rx rx, struct room *room, size_t *len,
 	} while (true);
 }
 
+/* Senders can close it with that error, too: then it is not our time that is over. */
+static bool is_late(struct chan_rx rx, const struct settings *set, int ret)
+{
+	struct chan_info info;
+
+	if (set->timeout == CHAN_SELECT_FOREVER ||
+	    ret != (set->timeout ? -ETIMEDOUT : -EAGAIN))
+		return false;
+	return chan_rx_info(rx, &info, sizeof(info)) ||
+	       info.state != CHAN_STATE_FAILED || (int)info.cause != -ret;
+}
+
 /* Why there is no message, and the exit status for it. */
-static int blame(const struct settings *set, const char *name, int ret)
+static int blame(struct chan_rx rx, const struct settings *set,
+		 const char *name, int ret)
 {
 	char *cause;
 
 	if (!ret)
 		return set->follow ? STATUS_GOOD : STATUS_ENDED;
-	if (ret == -ETIMEDOUT || ret == -EAGAIN)
+	if (is_late(rx, set, ret))
 		return STATUS_TIMEOUT;
 	cause = error_name(-ret);
 	complain("'%s' has ended: %s (%s)", name, strerror(-ret), cause);
@@ -66,7 +79,7 @@ static int receive_all(struct chan_rx rx, const struct settings *set,
 		int ret = receive(rx, room, &len, set->timeout);
 
 		if (ret <= 0)
-			return blame(set, name, ret);
+			return blame(rx, set, name, ret);
 		/* That it could not be written is told by who checks stdout. */
 		if (write_message(stdout, set->framing, room->buf, len))
 			return STATUS_FAILED;
