@@ -16,6 +16,7 @@ import ctypes
 import doctest
 import errno
 import gc
+import mmap
 import os
 import pickle
 import re
@@ -216,6 +217,19 @@ class Messages(Tests):
         tx.send(b"1234567890")
         self.assertEqual(rx.recv(), b"1234567890")
 
+    def test_beyond_32_bits(self):
+        """a message of 4 GiB and 5 bytes is refused, and not the first 5 of it sent"""
+        tx, rx = self.channel(1)
+        ways = tx.send, tx.try_send, tx.send_case, lambda message: select(tx.send_case(message))
+        # Nobody looks into it, so there is no memory behind it.
+        with mmap.mmap(-1, 2**32 + 5, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as huge:
+            for send in ways:
+                with self.fails(errno.EMSGSIZE, chan.MessageTooLong):
+                    send(huge)
+            with aio.Sender(tx.dup()) as again, self.fails(errno.EMSGSIZE, chan.MessageTooLong):
+                asyncio.run(again.send(huge))
+        self.assertIsNone(rx.try_recv())
+
     def test_rendezvous(self):
         """without a buffer a send waits for its receiver"""
         tx, rx = self.channel()
@@ -341,6 +355,77 @@ class Ends(Tests):
         with self.fails(errno.EINVAL):
             tx.shutdown(512)
 
+    def test_errors_of_the_module(self):
+        """a channel closed with an error that the module gives, too, has Failed with it"""
+        for number in errno.EPIPE, errno.ECANCELED, errno.EDEADLK, errno.ENODEV:
+            tx, rx = self.channel(capacity=1)
+            tx.send(b"x")
+            tx.close(error=number)
+            got = []
+            ways = (lambda: got.extend(rx), rx.recv, rx.try_recv, lambda: rx.recv_from(0),
+                    lambda: select(None, rx.recv_case()))
+            with self.fails(number, chan.Failed):
+                for message in rx:
+                    got.append(message)
+            self.assertEqual(got, [b"x"])
+            for receive in ways:
+                with self.fails(number, chan.Failed) as caught:
+                    receive()
+                self.assertNotIsInstance(caught.exception, (chan.Closed, chan.Canceled,
+                                                            chan.Deadlock, chan.Removed))
+            self.assertEqual(caught.exception.index, 1)
+            _, error = select(None, rx.recv_case(), return_errors=True)
+            self.assertIsInstance(error, chan.Failed)
+
+    def test_error_of_the_module_while_waiting(self):
+        """so for a receive that waits; senders are Closed"""
+        tx, rx = self.channel()
+        receiver = Thread(list, rx)
+        parked(tx, receivers=1)
+        tx.shutdown(errno.EPIPE)
+        with self.fails(errno.EPIPE, chan.Failed):
+            receiver.result()
+        with self.fails(errno.EPIPE, chan.Closed):
+            tx.send(b"x")
+
+    def test_unknown_end(self):
+        """an end of which nobody can say any more how it came is not the plain one"""
+        tx, rx = self.channel(capacity=2)
+        for _ in range(2):
+            tx.send(b"x")
+        with mock.patch.object(chan._ends, "_ask", side_effect=AssertionError("asked")):
+            self.assertEqual([rx.recv(), rx.recv_from()[0], rx.try_recv()], [b"x", b"x", None])
+        tx.shutdown(errno.EPIPE)
+        canceled = mock.Mock(state=_abi.STATES.index("canceled"))
+        # Cancelled between the two looks, and kept out.
+        for answer, number, kind in ({"return_value": canceled}, errno.ECANCELED, chan.Canceled), \
+                ({"side_effect": OSError(errno.EACCES, "")}, errno.EACCES, chan.Denied):
+            with mock.patch.object(chan._ends, "_ask", **answer), self.fails(number, kind):
+                next(rx)
+        tx, rx = self.channel(capacity=1)
+        tx.shutdown(errno.ECANCELED)
+        with mock.patch.object(chan._ends, "_ask", side_effect=OSError(errno.EACCES, "")), \
+                self.fails(errno.ECANCELED, chan.Canceled):
+            next(rx)
+
+    def test_numbers_that_do_not_fit(self):
+        """a number that does not fit is refused, not cut to size"""
+        tx, rx = self.channel(capacity=1)
+        for wrong in -1, 512, 2**32, 2**32 + errno.EIO, -2**32, -2**32 + errno.EIO:
+            with self.fails(errno.EINVAL):
+                tx.shutdown(wrong)
+            other = tx.dup()
+            with self.fails(errno.EINVAL):
+                other.close(error=wrong)
+            self.assertTrue(other.closed)
+        self.assertEqual(rx.info().state, "open")
+        for wrong in poll_case(2**32 + tx.fileno(), poll.POLLOUT), \
+                poll_case(tx, 2**32 + poll.POLLOUT), poll_case(tx, -2**32 + poll.POLLOUT):
+            with self.assertRaises(ValueError):
+                select(wrong, timeout=0)
+        with self.fails(errno.EINVAL):
+            chan.add_device("python", mode=2**32 + 0o600)
+
     def test_close_is_for_this_end(self):
         """close() without an error leaves the channel to the others"""
         tx, rx = self.channel(capacity=1)
@@ -462,6 +547,11 @@ class Ends(Tests):
             chan.remove_device("python")
             with self.fails(errno.ENODEV, chan.Removed):
                 tx.send(b"x")
+        chan.add_device("python", capacity=1)
+        with chan.Receiver.open("python") as rx:
+            chan.remove_device("python")
+            with self.fails(errno.ENODEV, chan.Removed):
+                rx.recv()
         with chan.Receiver.open("chan0") as rx:
             self.assertIn("/dev/chan0", repr(rx))
         with self.assertRaises(FileNotFoundError):
@@ -621,6 +711,30 @@ class Select(Tests):
         with self.fails(errno.EINVAL):
             select(*[None] * 1025, timeout=0)
         self.assertEqual(tx.info().sent, 0)
+
+
+    def test_most(self):
+        """1024 cases, less one for each scope of their ends that is watched over"""
+        _, rx = self.channel()
+        with self.fails(errno.ETIMEDOUT):
+            select(*[rx.recv_case()] * 1024, timeout=0.01)
+        with scope() as one, scope() as other:
+            mine, others = [s.channel() for s in (one, other)]
+            for end in mine + others:
+                self.addCleanup(end.close)
+            cases = [mine[1].recv_case()] * 1024
+            with self.assertRaisesRegex(ValueError, "1023"):
+                select(*cases, timeout=0.01)
+            with self.fails(errno.EAGAIN):
+                select(*cases, timeout=0)
+            cases.pop()
+            with self.fails(errno.ETIMEDOUT):
+                select(*cases, timeout=0.01)
+            cases[0] = others[1].recv_case()
+            with self.assertRaisesRegex(ValueError, "1022"):
+                select(*cases)
+            with self.fails(errno.ETIMEDOUT):
+                select(*cases[1:-1], None, timeout=0.01)
 
 
 # --- Passing on ---
@@ -1086,6 +1200,23 @@ class Scopes(Tests):
             self.assertEqual(caught.exception.first.pid, first.pid)
             self.assertEqual(rx.info().sent, 6)
 
+    def test_wrong_numbers(self):
+        """a limit below 1 is refused, and so is an error or a signal that there is not"""
+        for wrong in 0, -1, float("nan"):
+            with self.assertRaises(ValueError):
+                scope(limit=wrong)
+        for wrong in -1, 2**32 + signal.SIGKILL, -2**32 + signal.SIGKILL:
+            with self.fails(errno.EINVAL):
+                scope(signal=wrong)
+        with scope() as s:
+            for wrong in -1, 512, 2**32, 2**32 + errno.EIO, -2**32:
+                with self.fails(errno.EINVAL):
+                    s.cancel(wrong)
+            for wrong in -1, 2**32, 2**32 + signal.SIGKILL:
+                with self.fails(errno.EINVAL):
+                    s.set_signal(wrong)
+            self.assertFalse(s.canceled)
+
     def test_deadlock(self):
         """everybody waiting for everybody is a deadlock, for the owner, too"""
         with self.assertRaises(chan.ScopeError) as caught:
@@ -1422,6 +1553,16 @@ class Asyncio(Tests):
         self.assertEqual(got, [b"x"])
 
     @in_loop
+    async def test_iteration_ends_with_epipe(self):
+        """so if that is EPIPE, which is the end of a complete stream, too"""
+        for number in errno.EPIPE, errno.ECANCELED:
+            tx, rx = self.channel(1)
+            tx.close(error=number)
+            with self.fails(number, chan.Failed):
+                async for _ in rx:
+                    self.fail("it was received")
+
+    @in_loop
     async def test_cancel_loses_nothing(self):
         """a task that is cancelled when its message is there leaves it to the next"""
         tx, rx = self.channel(10)
@@ -1574,6 +1715,87 @@ class Asyncio(Tests):
                 self.assertEqual(await rx.recv(), b"x")
                 await watching
         self.assertIs(caught.exception.first, child)
+
+    @in_loop
+    async def test_waits_for_one_scope(self):
+        """any number of tasks wait for a scope, and one that is cancelled is no other's matter"""
+        with scope() as s:
+            for leaving in range(3):
+                program = s.popen(["cat"], stdin=subprocess.PIPE)
+                tasks = [asyncio.ensure_future(aio.wait(s)) for _ in range(3)]
+                await steps()
+                tasks[leaving].cancel()
+                await steps()
+                self.assertEqual([task.done() for task in tasks],
+                                 [place == leaving for place in range(3)])
+                program.stdin.close()
+                done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), LIMIT)
+                self.assertIsInstance(done.pop(leaving), asyncio.CancelledError)
+                self.assertEqual(done, [None, None])
+                # Neither in line nor watched by the loop.
+                self.assertEqual((aio._vigils, s._watchers), ({}, set()))
+
+    @in_loop
+    async def test_waits_hear_of_failure(self):
+        """each who waits for a scope hears of a failure"""
+        with scope() as s:
+            child = s.popen(["sh", "-c", "read line; exit 3"], stdin=subprocess.PIPE)
+            tasks = [asyncio.ensure_future(aio.wait(s)) for _ in range(2)]
+            await steps()
+            child.stdin.close()
+            for error in await asyncio.gather(*tasks, return_exceptions=True):
+                self.assertIsInstance(error, chan.ScopeError)
+                self.assertEqual(error.first.pid, child.pid)
+
+    @in_loop
+    async def test_scope_failed_with_eagain(self):
+        """a scope that failed with EAGAIN does not pass for one that is not over"""
+        with scope() as s:
+            s.cancel(errno.EAGAIN)
+            with self.fails(errno.EAGAIN, chan.ScopeError):
+                await aio.wait(s)
+
+    @in_loop
+    async def test_scope_closed_while_waiting(self):
+        """closing a scope tells those who wait for it, and their file is another's at once"""
+        with scope() as s:
+            program = s.popen(["cat"], stdin=subprocess.PIPE)
+            tasks = [asyncio.ensure_future(aio.wait(s)) for _ in range(2)]
+            await steps()
+            program.stdin.close()
+        tx, rx = self.channel(1)
+        receiving = asyncio.ensure_future(rx.recv())
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            self.assertIsInstance(result, ValueError)
+        await tx.send(b"x")
+        self.assertEqual(await receiving, b"x")
+
+    @in_loop
+    async def test_told_by_another_thread(self):
+        """what only another thread can notice ends the wait, too"""
+        def fail_to_spawn():
+            with s._lock:
+                s._making.discard(child)
+                s._wake_sleepers()
+        with scope() as s:
+            child = chan.Child("is never made")
+            s._making.add(child)
+            waiting = asyncio.ensure_future(aio.wait(s))
+            await steps()
+            self.assertFalse(waiting.done())
+            Thread(fail_to_spawn).result()
+            await waiting
+
+    def test_scope_in_several_loops(self):
+        """loops of several threads wait for one scope beside one that blocks"""
+        with scope() as s:
+            for _ in range(5):
+                program = s.popen(["cat"], stdin=subprocess.PIPE)
+                threads = [Thread(asyncio.run, aio.wait(s)) for _ in range(2)] + [Thread(s.wait)]
+                until(lambda: len(s._watchers) == 2 and s._sleepers, "the threads")
+                program.stdin.close()
+                for thread in threads:
+                    thread.result()
 
     def test_another_loop(self):
         """an end is for one event loop at a time"""

@@ -11,7 +11,8 @@ import warnings
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import _abi
-from ._errors import ChanError, Closed, WouldBlock, call_error
+from ._errors import (OF_ENDED, U32_MAX, ChanError, Closed, WouldBlock, call_error, failed_error,
+                      in_range)
 from ._select import Case, Origin, address_of, message_bytes, perform_one
 
 AnyEnd = TypeVar("AnyEnd", bound="End")
@@ -220,7 +221,7 @@ class SendCase(Case):
 
     def _value(self, raw: _abi.Case, room: Any) -> None:
         if raw.status:
-            raise self._error(-raw.status, True)
+            raise self._error(-raw.status)
 
     def _what(self) -> str:
         return self.sender._what()
@@ -270,7 +271,10 @@ class Sender(End):
         return True
 
     def send_case(self, message: Any) -> SendCase:
-        """A case for select() that sends a message, as it is now."""
+        """A case for select() that sends a message, as it is now.
+
+        Raises MessageTooLong for 4 GiB or more, which no channel carries.
+        """
         return SendCase(self, message)
 
     def shutdown(self, error: int = 0) -> None:
@@ -284,10 +288,12 @@ class Sender(End):
 
         Raises ChanError with EINVAL for an error out of range.
         """
+        what = f"cannot close {self._name}"
+        arg = _abi.Close(in_range(error, _abi.MAX_ERROR, what), 0)
         try:
-            _abi.request(self, _abi.IOC_CLOSE, _abi.Close(error, 0))
+            _abi.request(self, _abi.IOC_CLOSE, arg)
         except OSError as failure:
-            raise call_error(failure.errno or 0, f"cannot close {self._name}") from None
+            raise call_error(failure.errno or 0, what) from None
 
     def close(self, error: Optional[int] = None) -> None:
         """Give this end up; again is fine.  Does not wait.
@@ -335,10 +341,30 @@ class RecvCase(Case):
 
     def _value(self, raw: _abi.Case, room: Any) -> bytes:
         if raw.status:
-            raise self._error(-raw.status, True)
+            raise self._end(-raw.status)
         message = ctypes.string_at(room, raw.len)
         self.receiver._rooms.append(room)
         return message
+
+    def _end(self, number: int) -> ChanError:
+        """The exception for that the channel has ended with @number.
+
+        One that failed with EPIPE must not pass for one that was closed when all was done, and
+        the status is the same: the state tells.  It stays as long as the end is open, but that
+        a scope may be cancelled meanwhile: what it was before is not known any more.
+        """
+        if number not in OF_ENDED:
+            return failed_error(number, self._what())
+        try:
+            state = _abi.STATES[_ask(self.receiver).state]
+        except OSError as error:
+            # Kept out by now: nobody can say that this is all.
+            unknown = number == errno.EPIPE
+            return self._error(error.errno or 0 if unknown else number)
+        if state == "failed":
+            return failed_error(number, self._what())
+        canceled = state == "canceled" and number == errno.EPIPE
+        return self._error(errno.ECANCELED if canceled else number)
 
     def _what(self) -> str:
         return self.receiver._what()
@@ -559,6 +585,7 @@ def add_device(name: str, mode: int = 0o600, capacity: int = 0,
     Needs CAP_SYS_ADMIN, else PermissionError.  Raises FileExistsError, or another OSError.
     """
     check_limits(capacity, max_msg)
+    in_range(mode, U32_MAX, f"cannot add {name}")
     arg = _abi.DevAdd(_device_name(name), mode, capacity, max_msg or 0, 0)
     _abi.control_request(_abi.IOC_DEV_ADD, arg)
 

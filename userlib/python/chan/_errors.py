@@ -70,8 +70,10 @@ _OF_CALLS: Dict[int, Type[ChanError]] = {
     errno.EMSGSIZE: MessageTooLong,
 }
 
-# Of these alone the module cannot tell whether a sender has given them as the cause.
-_OF_ENDED = (errno.EPIPE, errno.ECANCELED, errno.EDEADLK, errno.ENODEV)
+# What a channel ends with by itself; a sender may have given the same as the cause.
+OF_ENDED = (errno.EPIPE, errno.ECANCELED, errno.EDEADLK, errno.ENODEV)
+
+U32_MAX = 2**32 - 1
 
 _EXPLAINED = {
     errno.EPIPE: "the channel has ended",
@@ -121,9 +123,14 @@ def call_error(number: int, what: str) -> ChanError:
     return _OF_CALLS.get(number, ChanError)(number, f"{what}: {explain(number)}")
 
 
-def ended_error(number: int, what: str) -> ChanError:
-    """The exception for an operation that has found the channel ended."""
-    if number in _OF_ENDED:
-        return call_error(number, what)
+def failed_error(number: int, what: str) -> ChanError:
+    """The exception for a receive that has found the channel closed with an error."""
     text = f"{what}: closed by a sender: {os.strerror(number)}"
     return combined(Failed, type(OSError(number, "")))(number, text)
+
+
+def in_range(number: int, most: int, what: str) -> int:
+    """@number, of which the kernel would be told but the lower bits if it were too large."""
+    if not 0 <= number <= most:
+        raise call_error(errno.EINVAL, what)
+    return number

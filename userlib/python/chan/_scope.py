@@ -31,7 +31,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from . import _abi
 from ._ends import End, Receiver, Sender, check_limits, pair_on
-from ._errors import Canceled, ChanError, TimedOut, call_error, combined, explain, usual_class
+from ._errors import (U32_MAX, Canceled, ChanError, TimedOut, call_error, combined, explain,
+                      in_range, usual_class)
 from ._process import (Child, Handover, drop_anchor, flush_output, reap_anchor, reset_signals,
                        run_function, signals_blocked)
 from ._select import deadline_ns, perform, poll_case
@@ -113,6 +114,17 @@ class _Sleeper:
         self.round = round
 
 
+class Watcher:
+    """Who waits without sleeping: it is told when a call has noticed something.
+
+    tell: called by any thread, also with the lock held.
+    """
+
+    def __init__(self, file: Any, tell: Callable[[], None]):
+        self.file = file
+        self.tell = tell
+
+
 class Scope:
     """Child processes, and channels that are for them; made by scope().
 
@@ -153,10 +165,13 @@ class Scope:
         self._pgid = 0
         self._foreign = False
         self._deadlock = detect_deadlock
+        if limit is not None and not limit >= 1:
+            raise ValueError(f"the limit is not 1 or more: {limit!r}")
         self._limit = limit
         self._called_off = False
         self._told = False
-        self._set = _abi.ScopeSet(deadline_ns(timeout) or 1, _grace_ns(grace), signal or 0,
+        self._set = _abi.ScopeSet(deadline_ns(timeout) or 1, _grace_ns(grace),
+                                  _signal_number(signal),
                                   _abi.SCOPE_DETECT_DEADLOCK if detect_deadlock else 0)
         self._lock = threading.Lock()
         # All below is protected by it: who runs, of these who is held, who is about to run, and
@@ -169,6 +184,7 @@ class Scope:
         self._first: Optional[Child] = None
         self._round = 0
         self._sleepers: "weakref.WeakSet[_Sleeper]" = weakref.WeakSet()
+        self._watchers: Set[Watcher] = set()
         self._files = contextlib.ExitStack()
         self._notice: Optional[Any] = None
         with _fork_lock, signals_blocked():
@@ -238,16 +254,17 @@ class Scope:
 
         Everybody in it is sent its signal, and killed when the time of grace is over; every
         operation on its channels is Canceled, and so is every spawn.  The first cause stands:
-        to cancel again changes nothing.
+        to cancel again changes nothing.  Raises ChanError with EINVAL for an error out of range.
 
         >>> with scope() as s:
         ...     _ = s.popen(["sleep", "1000"])
         ...     s.cancel()
         """
+        arg = _abi.ScopeCancel(in_range(error, _abi.MAX_ERROR, "cannot cancel the scope"), 0)
         if not error:
             # First: those who wait may hear of it at once.
             self._called_off = True
-        self._ask(_abi.IOC_SCOPE_CANCEL, _abi.ScopeCancel(error, 0), "cancel")
+        self._ask(_abi.IOC_SCOPE_CANCEL, arg, "cancel")
 
     def set_signal(self, signal: Optional[int]) -> None:
         """Say what everybody is sent on cancel, so that one can pass on what one was sent.
@@ -256,7 +273,7 @@ class Scope:
         """
         with self._lock:
             changed = _abi.ScopeSet.from_buffer_copy(self._set)
-            changed.signal = signal or 0
+            changed.signal = _signal_number(signal)
             self._ask(_abi.IOC_SCOPE_SET, changed, "set up")
             self._set = changed
 
@@ -512,6 +529,8 @@ class Scope:
 
     def _wake_sleepers(self) -> None:
         self._round += 1
+        for watcher in self._watchers:
+            watcher.tell()
         if self._sleepers:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._wake_in, b"\0")
@@ -532,6 +551,9 @@ class Scope:
         if self._notice and not deadline:
             # What has been told once is not told by the file again.
             self._notice.poll(0)
+        self._until_over(deadline)
+
+    def _until_over(self, deadline: int) -> None:
         self._until(self._is_over, deadline, placing=False)
         error = self._error()
         if error:
@@ -607,12 +629,34 @@ class Scope:
         self._file()
         with self._lock:
             if not self._notice:
-                notice = self._files.enter_context(_poll.epoll())
-                notice.register(self._children, _poll.EPOLLIN)
-                # That it is cancelled stays so, and is told once.
-                notice.register(self._fd, _poll.EPOLLIN | _poll.EPOLLET)
-                self._notice = notice
+                self._notice = self._files.enter_context(self._make_notice())
             return self._notice.fileno()
+
+    def _make_notice(self) -> Any:
+        notice = _poll.epoll()
+        notice.register(self._children, _poll.EPOLLIN)
+        # That it is cancelled stays so, and is told once.
+        notice.register(self._fd, _poll.EPOLLIN | _poll.EPOLLET)
+        return notice
+
+    def _watch(self, tell: Callable[[], None]) -> Watcher:
+        """What a file has told once it does not tell another: so each who watches has its own."""
+        self._file()
+        with self._lock:
+            watcher = Watcher(self._make_notice(), tell)
+            self._watchers.add(watcher)
+        return watcher
+
+    def _look_for(self, watcher: Watcher) -> None:
+        """As wait(0), for who was told."""
+        self._file()
+        watcher.file.poll(0)
+        self._until_over(0)
+
+    def _unwatch(self, watcher: Watcher) -> None:
+        with self._lock:
+            self._watchers.discard(watcher)
+        watcher.file.close()
 
     def _watch_file(self) -> int:
         """For who waits on the scope's channels.  It would not be stuck with this file, too."""
@@ -672,6 +716,8 @@ class Scope:
         with _fork_lock:
             _scopes.discard(self)
             self._close_files()
+            for watcher in list(self._watchers):
+                watcher.tell()
             if self._pgid:
                 reap_anchor(self._pgid)
 
@@ -686,6 +732,9 @@ class Scope:
     def _forget(self) -> None:
         """In a forked child: neither the anchor nor anything else of it is there."""
         self._close_files()
+        for watcher in self._watchers:
+            watcher.file.close()
+        self._watchers = set()
         self._running = {}
         self._foreign = True
         self._lock = threading.Lock()
@@ -739,6 +788,10 @@ def _grace_ns(grace: Optional[float]) -> int:
     return int(grace * 1e9)
 
 
+def _signal_number(signal: Optional[int]) -> int:
+    return in_range(signal or 0, U32_MAX, "cannot set up the scope")
+
+
 def _put_into_group(pid: int, pgid: int) -> None:
     """The child does it, too; either may be the first.  EACCES: it is, and has run exec()."""
     try:
@@ -790,7 +843,7 @@ def scope(timeout: Optional[float] = None, grace: Optional[float] = 5.0,
     grace: how long after a cancel those who are left are killed, in seconds; 0 for at once,
         None for never.
     signal: what everybody in it is sent when it is cancelled; None for nothing.
-    limit: how many children may run at a time.
+    limit: how many children may run at a time, 1 or more; None for any number.
     detect_deadlock: when everybody in the scope, and every thread of the owner, waits for
         one of these to send or receive, it is cancelled with EDEADLK.  Who has a timeout,
         or waits for other files, could still act.  Then the failure of a child is not noticed
@@ -799,7 +852,8 @@ def scope(timeout: Optional[float] = None, grace: Optional[float] = 5.0,
     It lies inside the scope that the process runs in, without being told: what cancels that
     one cancels this one.
 
-    Raises Canceled when the scope outside is cancelled, FileNotFoundError when the module is
-    not loaded, ChanError with EDQUOT when the user has too many scopes, or another OSError.
+    Raises ValueError for a number that makes no sense, Canceled when the scope outside is
+    cancelled, FileNotFoundError when the module is not loaded, ChanError with EDQUOT when the
+    user has too many scopes, or another OSError.
     """
     return Scope(timeout, grace, signal, limit, detect_deadlock)

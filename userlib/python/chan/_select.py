@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import math
 import os
 import select as _poll
@@ -17,7 +18,7 @@ import time
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _abi
-from ._errors import ChanError, call_error, ended_error
+from ._errors import U32_MAX, ChanError, call_error
 
 
 class Origin(NamedTuple):
@@ -43,7 +44,10 @@ def deadline_ns(timeout: Optional[float]) -> int:
 
 
 def message_bytes(message: Any) -> bytes:
-    """@message as it is at this moment."""
+    """@message as it is at this moment; what no channel carries is not even copied."""
+    size = len(message) if type(message) is bytes else memoryview(message).nbytes
+    if size > U32_MAX:
+        raise call_error(errno.EMSGSIZE, f"cannot send {size} bytes")
     return message if type(message) is bytes else bytes(memoryview(message))
 
 
@@ -68,8 +72,8 @@ class Case:
         """What came of it, or raise an error."""
         raise NotImplementedError
 
-    def _error(self, number: int, ended: bool) -> ChanError:
-        return (ended_error if ended else call_error)(number, self._what())
+    def _error(self, number: int) -> ChanError:
+        return call_error(number, self._what())
 
     def _what(self) -> str:
         raise NotImplementedError
@@ -86,9 +90,12 @@ class PollCase(Case):
         self.events = events
 
     def _fill(self, raw: _abi.Case) -> Any:
-        raw.fd = self.file if isinstance(self.file, int) else self.file.fileno()
-        if raw.fd < 0:
+        file = self.file if isinstance(self.file, int) else self.file.fileno()
+        if not 0 <= file < 2**31:
             raise ValueError("the file is closed")
+        if not 0 <= self.events <= U32_MAX:
+            raise ValueError(f"these are no events: {self.events}")
+        raw.fd = file
         raw.op = _abi.POLL
         raw.events = self.events
         return None
@@ -171,7 +178,7 @@ def _failure(error: OSError, cases: Sequence[Optional[Case]], index: int) -> Cha
     if case is None:
         case = cases[0] if len(cases) == 1 else None
     number = error.errno or 0
-    made = case._error(number, False) if case else call_error(number, "select")
+    made = case._error(number) if case else call_error(number, "select")
     if index < len(cases):
         made.index = index
     return made
@@ -185,6 +192,9 @@ def perform(cases: Sequence[Optional[Case]], deadline: int, flags: int = 0,
     """
     watch = _Watch(cases) if deadline else None
     extra = len(watch.scopes) if watch else 0
+    if extra and len(cases) + extra > _abi.SELECT_MAX:
+        raise ValueError(f"{len(cases)} cases with ends of {extra} scopes are more than "
+                         f"{_abi.SELECT_MAX - extra}")
     raws = (_abi.Case * (len(cases) + extra))()
     rooms = _fill(cases, raws)
     arg = _abi.Select(ctypes.addressof(raws), len(raws), ctypes.sizeof(_abi.Case), flags,
@@ -228,8 +238,9 @@ def select(*cases: Optional[Case], timeout: Optional[float] = None, priority: bo
            return_errors: bool = False) -> Selected:
     """Wait until one of the cases is possible, and do it; the others leave no trace.
 
-    cases: made by Receiver.recv_case(), Sender.send_case() and poll_case(), at most 1024.
-        None is a case that is never ready.
+    cases: made by Receiver.recv_case(), Sender.send_case() and poll_case(), at most 1024, and
+        one less for each scope that an end among them belongs to, whose children are watched
+        over meanwhile.  None is a case that is never ready.
     timeout: how long to wait, in seconds; 0 not at all, None as long as it takes.  What is
         possible at once happens even if the time is up.
     priority: of several that are possible take the first; else each has the same chance.
@@ -248,7 +259,8 @@ def select(*cases: Optional[Case], timeout: Optional[float] = None, priority: bo
 
     Raises what the case that has happened has come to, such as Closed, with .index telling
     which case; TimedOut; WouldBlock for a timeout of 0; and if a case is wrong, ValueError for
-    a closed end, MessageTooLong, Denied, or another ChanError.  Then nothing has happened.
+    a closed end or too many cases, MessageTooLong, Denied, or another ChanError.  Then nothing
+    has happened.
 
     Any number of threads may be in it at once, also with the same cases.  A handler of a
     signal runs; if it raises, nothing has happened, but for one that comes in the very moment

@@ -33,9 +33,11 @@ An end is for one event loop at a time.  Like everything in asyncio this is for 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections import deque
-from typing import Any, AsyncIterator, Callable, Deque, Generic, Optional, Tuple, TypeVar
+from typing import (Any, AsyncIterator, Callable, Deque, Dict, Generic, Optional, Set, Tuple,
+                    TypeVar)
 
 from . import _ends, _scope
 from ._errors import Closed, WouldBlock, call_error
@@ -283,10 +285,70 @@ def channel(capacity: int, max_msg: Optional[int] = None,
         raise
 
 
+class _Vigil:
+    """Tasks of one loop that wait for one scope.
+
+    A loop has one handler for a file, so they share it; and as there is nothing to be had but
+    once, all are woken by what is new, and each looks for itself.
+    """
+
+    def __init__(self, scope: _scope.Scope, loop: asyncio.AbstractEventLoop):
+        self.scope, self.loop = scope, loop
+        self.waiting: Set["asyncio.Future[None]"] = set()
+        self.watcher = scope._watch(self._tell)
+        self.file = self.watcher.file.fileno()
+        try:
+            loop.add_reader(self.file, self._wake)
+        except BaseException:
+            scope._unwatch(self.watcher)
+            raise
+
+    async def wait(self) -> None:
+        while True:
+            woken = self.loop.create_future()
+            self.waiting.add(woken)
+            try:
+                return self.scope._look_for(self.watcher)
+            except _scope.ScopeError:
+                # Of a child that failed with EAGAIN it is a WouldBlock, too.
+                raise
+            except WouldBlock:
+                await woken
+            finally:
+                self.waiting.discard(woken)
+
+    def _wake(self) -> None:
+        for woken in self.waiting:
+            if not woken.done():
+                woken.set_result(None)
+
+    def _tell(self) -> None:
+        """In any thread.  It raises if the loop was closed, and nobody of it waits any more."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._wake)
+
+    def end(self) -> None:
+        self.loop.remove_reader(self.file)
+        self.scope._unwatch(self.watcher)
+
+
+_vigils: Dict[Tuple[_scope.Scope, asyncio.AbstractEventLoop], _Vigil] = {}
+
+
 async def wait(scope: _scope.Scope) -> None:
     """As Scope.wait(): wait until nobody is left in the scope, and notice who fails meanwhile.
 
     To be run beside what else there is to do while children run.  A task that is cancelled
-    leaves the scope alone.
+    leaves the scope alone.  Any number of tasks may wait for a scope, also in several event
+    loops, and each is told; if the scope is closed meanwhile, that is a ValueError.
     """
-    await _Line("add_reader", "remove_reader").turn(scope.fileno(), lambda: scope.wait(0))
+    key = scope, asyncio.get_running_loop()
+    if key not in _vigils:
+        _vigils[key] = _Vigil(*key)
+    vigil = _vigils[key]
+    try:
+        await vigil.wait()
+    finally:
+        if not vigil.waiting:
+            del _vigils[key]
+            vigil.end()
