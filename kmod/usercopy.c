@@ -73,7 +73,7 @@ static struct page **pin_room(struct chan_pin *pin, u32 nr)
 {
 	if (nr <= ARRAY_SIZE(pin->few))
 		return pin->few;
-	return kvmalloc_array(nr, sizeof(*pin->pages), GFP_CHAN);
+	return chan_alloc(array_size(nr, sizeof(*pin->pages)), GFP_CHAN);
 }
 
 /*

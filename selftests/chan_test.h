@@ -30,6 +30,7 @@
 #include <linux/chan.h>
 
 #include "kselftest_harness.h"
+#include "proc.h"
 
 /* A debug kernel on an emulated CPU is some fifty times slower than hardware. */
 #undef TEST_TIMEOUT_DEFAULT

@@ -157,7 +157,7 @@ static int add_stage_or_source(enum kind kind, struct chan_scope *scope, struct 
 }
 
 /* The number in a message, be it a batch. */
-static long number_in(const void *buf, size_t len)
+static long message_number(const void *buf, size_t len)
 {
 	const void *item = buf;
 	size_t at = 0;
@@ -186,7 +186,7 @@ static struct got receive(struct chan_rx rx, long most)
 	long n, last = 0;
 
 	while (got.count < most && chan_next(&it)) {
-		n = number_in(buf, it.len);
+		n = message_number(buf, it.len);
 		got.count++;
 		got.sum += n;
 		got.in_order &= n > last;
@@ -670,7 +670,7 @@ TEST_F(stream, source_is_consumed_by_another_child)
 
 static int square(const void *msg, size_t len, void *out, size_t *out_len, void *arg)
 {
-	long n = number_in(msg, len);
+	long n = message_number(msg, len);
 
 	(void)arg;
 	n *= n;
@@ -732,7 +732,7 @@ static long join(struct receiver *receiver)
 static int hold_up_first(const void *msg, size_t len, void *out, size_t *out_len, void *arg)
 {
 	count_up(&stage->count);
-	while (number_in(msg, len) == 1 && !may_go(0))
+	while (message_number(msg, len) == 1 && !may_go(0))
 		nap();
 	return copy(msg, len, out, out_len, arg);
 }
@@ -788,7 +788,7 @@ TEST_F(stream, map_error_comes_in_behind_all_results)
 
 static int fail_at_three(const void *msg, size_t len, void *out, size_t *out_len, void *arg)
 {
-	if (number_in(msg, len) == 3)
+	if (message_number(msg, len) == 3)
 		return (int)(intptr_t)arg;
 	return copy(msg, len, out, out_len, arg);
 }
@@ -852,7 +852,7 @@ TEST_F(stream, map_result_too_long)
 
 static int die_at_three(const void *msg, size_t len, void *out, size_t *out_len, void *arg)
 {
-	if (number_in(msg, len) == 3)
+	if (message_number(msg, len) == 3)
 		raise(SIGKILL);
 	return copy(msg, len, out, out_len, arg);
 }
@@ -922,7 +922,7 @@ TEST_F(stream, map_many_in_order)
 
 static int is_even(const void *msg, size_t len, void *arg)
 {
-	long n = number_in(msg, len);
+	long n = message_number(msg, len);
 
 	if (n == (intptr_t)arg)
 		return -EPROTO;
@@ -1072,7 +1072,7 @@ static int next_batch(struct chan_rx rx, long *sum)
 	while ((item = chan_batch_next(buf, len, &at, &item_len))) {
 		if ((uintptr_t)item % 8)
 			return -2000;
-		*sum += number_in(item, item_len);
+		*sum += message_number(item, item_len);
 		count++;
 	}
 	return at == len ? count : -3000;
@@ -1418,7 +1418,7 @@ static int see(void *msg, size_t len, void *arg)
 {
 	struct seeing *seeing = arg;
 
-	stage->seen[0] += number_in(msg, len);
+	stage->seen[0] += message_number(msg, len);
 	return --seeing->left ? 0 : seeing->ret;
 }
 

@@ -229,20 +229,7 @@ TEST(no_descriptor_left)
 /* As many pages as a message of that length may touch. */
 #define PAGES	(LENT / 4096 + 1)
 #define LENDERS	4
-
-static long vmstat(const char *what)
-{
-	FILE *file = fopen("/proc/vmstat", "re");
-	char line[128], name[64];
-	long number, found = -1;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63s %ld", name, &number) == 2 && !strcmp(name, what))
-			found = number;
-	if (file)
-		fclose(file);
-	return found;
-}
+#define VMSTAT	"/proc/vmstat"
 
 /* By anybody: here nobody else does. Each processor keeps a part of the sum back. */
 static long pages_pinned(void)
@@ -250,7 +237,8 @@ static long pages_pinned(void)
 	char nothing[8];
 
 	read_text("/proc/sys/vm/stat_refresh", nothing, sizeof(nothing));
-	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
+	return number_in(VMSTAT, "nr_foll_pin_acquired") -
+	       number_in(VMSTAT, "nr_foll_pin_released");
 }
 
 static void *lend(void *op)
@@ -306,7 +294,7 @@ TEST(pages_that_are_lent_count_as_locked)
 {
 	if (!is_root())
 		SKIP(return, "to be another user takes root");
-	EXPECT_LE(0, vmstat("nr_foll_pin_acquired"));
+	EXPECT_LE(0, number_in(VMSTAT, "nr_foll_pin_acquired"));
 	EXPECT_EQ(LENDERS * PAGES, pages_lent(_metadata, LENDERS * PAGES));
 	EXPECT_EQ(2 * PAGES, pages_lent(_metadata, 3 * PAGES - 1));
 	EXPECT_EQ(0, pages_lent(_metadata, PAGES - 1));

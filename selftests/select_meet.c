@@ -1079,21 +1079,6 @@ TEST_F(meet, opposite_order_one_way)
 #define WIDE		8
 #define DEBUGFS		"/sys/kernel/debug/"
 
-static long meminfo(const char *name)
-{
-	FILE *file = fopen("/proc/meminfo", "r");
-	size_t len = strlen(name);
-	char line[256];
-	long kb = -1;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, len) && line[len] == ':')
-			kb = strtol(line + len + 1, NULL, 10);
-	if (file)
-		fclose(file);
-	return kb;
-}
-
 /* Does debugfs show somebody parked on the channel?  -1: it shows nothing. */
 static int debugfs_shows_parked(__u64 id)
 {
@@ -1172,9 +1157,9 @@ TEST_F(meet, losers_leave_nothing)
 		make_pair(_metadata, &other->pair[i], 0, 0);
 	start_task(_metadata, other, run_many_selects, variant->how);
 	ASSERT_EQ(2000, send_many(other, 2000));
-	before = meminfo("SUnreclaim");
+	before = number_in("/proc/meminfo", "SUnreclaim");
 	rounds = send_many(other, SELECTS);
-	after = meminfo("SUnreclaim");
+	after = number_in("/proc/meminfo", "SUnreclaim");
 	ASSERT_LE(LEAST_SELECTS, rounds);
 	TH_LOG("%d selects, unreclaimable slab %ld and %ld kB", 2 * rounds, before, after);
 	/*

@@ -24,6 +24,7 @@
 #include <linux/types.h>
 
 #include "kselftest.h"
+#include "proc.h"
 
 #define DEBUGFS		"/sys/kernel/debug/chan/"
 #define CGROUP		"/sys/fs/cgroup"
@@ -226,26 +227,6 @@ static inline void leave_memory_group(void)
 {
 	write_file(CGROUP "/cgroup.procs", "0");
 	rmdir(memory_group);
-}
-
-/* The number behind @name in a file of such lines, or -1. */
-static inline long number_in(const char *path, const char *name)
-{
-	size_t len = strlen(name);
-	long number = -1;
-	char line[256];
-	FILE *file;
-
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, name, len) || !strchr(": \t", line[len]))
-			continue;
-		number = strtol(line + len + 1, NULL, 10);
-		break;
-	}
-	if (file)
-		fclose(file);
-	return number;
 }
 
 /* What the kernel holds for the group and cannot give back, in bytes. */

@@ -10,11 +10,13 @@
 /* The rest is hidden: the library is built with -fvisibility=hidden. */
 #define CHAN_API	__attribute__((__visibility__("default")))
 
+/* Zeroed memory or %NULL, and errno as it was. */
+void *sys_calloc(size_t n, size_t size);
+
 /*
  * System calls as the library reports them: 0 or more, or a negative error
  * number, and errno as it was.
  */
-void *sys_calloc(size_t n, size_t size);
 int sys_open(const char *path, int flags);
 int sys_close(int fd);
 int sys_getfl(int fd);
